@@ -1,0 +1,165 @@
+//! Requests, replies and their encoding.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Event, Exit, Observation, Output};
+
+/// Version of the messages; the first byte of each. Agent and host are built from one source, so another version means
+/// that something is broken, never that something must be negotiated.
+const VERSION: u8 = 1;
+
+/// The most bytes of one message. It fits the mailbox with room to spare; longer recordings come in parts.
+pub const MAX_MESSAGE: usize = 480 * 1024;
+
+/// What the host asks of the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Mix bytes into the kernel's random pool, so that this fork differs from others.
+    Seed(Vec<u8>),
+    /// Make backing files and attach each to the next loop device. Answered by [`Reply::Attached`].
+    Attach {
+        /// How many.
+        count: u32,
+        /// Size of each, in bytes.
+        bytes: u64,
+    },
+    /// Run a command to its end. Answered by [`Reply::Exited`].
+    Run(Command),
+    /// Wait until nothing happens any more. Answered by [`Reply::Settled`].
+    Settle(Settle),
+    /// Look at the arrays and their members. Answered by [`Reply::Observed`].
+    Observe,
+    /// Go on: the answer to [`Reply::Recorded`].
+    Continue,
+}
+
+/// A command line to run in the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The program, looked up in the guest's PATH, and its arguments. No shell is involved.
+    pub argv: Vec<String>,
+    /// Standard input; empty means `/dev/null`.
+    pub stdin: Vec<u8>,
+    /// Record its system calls. Kernel messages and uevents are recorded in any case.
+    pub trace: bool,
+    /// Bound of its run in virtual time, in milliseconds; then it and its children are killed.
+    pub limit_ms: u64,
+}
+
+/// What to wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// Wait for md as well as for udev: no resync, recovery, check or reshape runs, and no array waits to be marked
+    /// clean.
+    pub md: bool,
+    /// Bound in virtual time, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// What the agent says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Waiting for a request: the first message of a fork, and the answer to [`Request::Seed`].
+    Ready,
+    /// The kernel lacks something that the agent needs, so there will be no machine.
+    Unfit(Vec<Missing>),
+    /// The device nodes of the loop devices, in order.
+    Attached(Vec<String>),
+    /// A part of the recording; more follows after [`Request::Continue`].
+    Recorded(Vec<Event>),
+    /// The command has ended; all its events were sent before.
+    Exited {
+        /// How it ended.
+        exit: Exit,
+        /// What it wrote to its standard output and error.
+        output: Output,
+    },
+    /// Nothing happens any more.
+    Settled,
+    /// The wait's bound was reached; the text says what was still going on.
+    Unsettled(String),
+    /// The state of the arrays and their members.
+    Observed(Observation),
+    /// The request could not be carried out. Not md's fault: a program that is not there, memory that is short.
+    Failed(String),
+}
+
+/// Something that the kernel lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The line to add to the kernel's configuration, `CONFIG_BLK_DEV_LOOP=y`.
+    pub option: String,
+    /// What was tried and how it failed.
+    pub why: String,
+}
+
+/// Why a message could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Longer than [`MAX_MESSAGE`].
+    #[error("expected a message of at most {MAX_MESSAGE} bytes, got {0}")]
+    TooLong(usize),
+    /// Another version of the messages.
+    #[error("expected version {VERSION} of the messages, got {0:?}")]
+    Version(Option<u8>),
+    /// Not a message.
+    #[error("expected a message, got {length} bytes that are none: {cause}")]
+    Garbage {
+        /// Bytes of the message.
+        length: usize,
+        /// What the decoder said.
+        cause: String,
+    },
+}
+
+/// Encodes a message.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, WireError> {
+    let garbage = |error: postcard::Error| WireError::Garbage { length: 0, cause: error.to_string() };
+    let bytes = postcard::to_extend(message, vec![VERSION]).map_err(garbage)?;
+    if bytes.len() > MAX_MESSAGE { Err(WireError::TooLong(bytes.len())) } else { Ok(bytes) }
+}
+
+/// Decodes a message; every byte of it must belong to it.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(WireError::TooLong(bytes.len()));
+    }
+    let Some((&VERSION, body)) = bytes.split_first() else {
+        return Err(WireError::Version(bytes.first().copied()));
+    };
+    let garbage = |cause: String| WireError::Garbage { length: bytes.len(), cause };
+    match postcard::take_from_bytes(body) {
+        Ok((message, [])) => Ok(message),
+        Ok((_, rest)) => Err(garbage(format!("{} bytes are left over", rest.len()))),
+        Err(error) => Err(garbage(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_as_it_was_sent() {
+        let request = Request::Attach { count: 2, bytes: 10 << 20 };
+        assert_eq!(decode::<Request>(&encode(&request).unwrap()), Ok(request));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        assert_eq!(decode::<Request>(&[]), Err(WireError::Version(None)));
+        assert_eq!(decode::<Request>(&[9, 5]), Err(WireError::Version(Some(9))));
+        assert!(matches!(decode::<Request>(&[VERSION, 200]), Err(WireError::Garbage { .. })));
+        let mut long = encode(&Request::Observe).unwrap();
+        long.push(0);
+        assert!(matches!(decode::<Request>(&long), Err(WireError::Garbage { .. })));
+        assert_eq!(decode::<Request>(&vec![VERSION; MAX_MESSAGE + 1]), Err(WireError::TooLong(MAX_MESSAGE + 1)));
+    }
+
+    #[test]
+    fn a_length_that_lies_is_refused() {
+        // `Seed` with a vector that claims u64::MAX bytes.
+        let lie = [VERSION, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert!(matches!(decode::<Request>(&lie), Err(WireError::Garbage { .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! QEMU's command line: pure functions, so that it can be read and compared.
+//!
+//! Every file reaches QEMU as a descriptor, so that it needs no path and no rights of its own, and leaves nothing behind.
+
+use mdlab_mailbox::{BELL_PORT, PHYSICAL_ADDRESS};
+
+use crate::accel::Accel;
+
+/// Descriptors of every machine, from 3 on in this order.
+pub(crate) const BELL: u32 = 3;
+pub(crate) const QMP: u32 = 4;
+pub(crate) const CONSOLE: u32 = 5;
+pub(crate) const MEMORY: u32 = 6;
+pub(crate) const MAILBOX: u32 = 7;
+/// The device state, in a fork.
+pub(crate) const STATE: u32 = 8;
+/// The kernel and its initial RAM disk, in a boot.
+pub(crate) const KERNEL: u32 = 8;
+pub(crate) const RAM_DISK: u32 = 9;
+
+/// Bytes of memory: 254 MiB that the kernel uses, and 2 MiB whose first half is the mailbox. The firmware puts its tables
+/// into the other half.
+pub(crate) const MEMORY_SIZE: u64 = PHYSICAL_ADDRESS;
+pub(crate) const MAILBOX_SIZE: u64 = 2 << 20;
+
+/// A machine that boots a kernel; its memory is shared with the host, which keeps it.
+pub(crate) fn boot(accel: Accel) -> Vec<String> {
+    let mut arguments = machine(accel, "on");
+    arguments.extend(options([
+        ("-kernel", format!("/proc/self/fd/{KERNEL}")),
+        ("-initrd", format!("/proc/self/fd/{RAM_DISK}")),
+        ("-append", command_line()),
+    ]));
+    arguments
+}
+
+/// A machine that goes on where a kept one stopped; its memory is its own, copied page by page when written.
+pub(crate) fn fork(accel: Accel) -> Vec<String> {
+    let mut arguments = machine(accel, "off");
+    arguments.extend(options([("-incoming", "defer".into())]));
+    arguments
+}
+
+/// The kernel's command line.
+fn command_line() -> String {
+    [
+        "console=ttyS0",
+        // A panic reboots at once, and `-no-reboot` makes that the end.
+        "panic=-1",
+        // Addresses that are the same on every boot.
+        "nokaslr",
+        // QEMU offers a seed in the boot protocol since 7.1; trusting it would make every boot another.
+        "random.trust_bootloader=off",
+        // The mailbox.
+        &format!("memmap=1M${PHYSICAL_ADDRESS:#X}").replace("0X", "0x"),
+    ]
+    .join(" ")
+}
+
+/// What both have in common; two machines that differ here cannot take over each other's state.
+fn machine(accel: Accel, share: &str) -> Vec<String> {
+    let mut list = vec![("-M", "q35".to_owned())];
+    match accel {
+        Accel::Tcg => list.extend([
+            // Random numbers that the host draws would differ on every run.
+            ("-cpu", "max,rdrand=off,rdseed=off".into()),
+            // One thread: with several, translation runs ahead of the clock.
+            ("-accel", "tcg,thread=single".into()),
+            // The clock counts instructions, two nanoseconds each, and jumps to the next timer when the guest idles.
+            ("-icount", "shift=1,sleep=off".into()),
+        ]),
+        Accel::Kvm => list.extend([("-cpu", "host".into()), ("-accel", "kvm".into())]),
+    }
+    list.extend([
+        ("-smp", "1".into()),
+        ("-rtc", "base=2026-01-01T00:00:00,clock=vm".into()),
+        ("-seed", "1".into()),
+        ("-object", memory("mem", MEMORY_SIZE, MEMORY, share)),
+        ("-object", memory("mailbox", MAILBOX_SIZE, MAILBOX, "on")),
+        ("-numa", "node,memdev=mem".into()),
+        ("-numa", "node,memdev=mailbox".into()),
+        ("-m", "256".into()),
+        ("-nodefaults", String::new()),
+        ("-display", "none".into()),
+        ("-no-reboot", String::new()),
+        // A guest that panics, or asks to be kept, stops and stays.
+        ("-action", "panic=pause".into()),
+        ("-device", "pvpanic".into()),
+        ("-chardev", format!("file,id=console,path=/proc/self/fd/{CONSOLE},append=on")),
+        ("-serial", "chardev:console".into()),
+        ("-chardev", format!("socket,id=qmp,fd={QMP}")),
+        ("-mon", "chardev=qmp,mode=control".into()),
+        ("-chardev", format!("socket,id=bell,fd={BELL}")),
+        ("-device", format!("isa-debugcon,iobase={BELL_PORT:#x},chardev=bell")),
+        ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".into()),
+    ]);
+    options(list)
+}
+
+fn memory(id: &str, size: u64, fd: u32, share: &str) -> String {
+    format!("memory-backend-file,id={id},size={size},mem-path=/proc/self/fd/{fd},share={share}")
+}
+
+/// Options and their values as separate words; an option without a value has an empty one here.
+fn options(list: impl IntoIterator<Item = (&'static str, String)>) -> Vec<String> {
+    let words = list.into_iter().flat_map(|(option, value)| [option.to_owned(), value]);
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_lines_are_as_reviewed() {
+        let lines = |arguments: Vec<String>| arguments.join(" ").replace(" -", "\n-");
+        insta::assert_snapshot!("boot-tcg", lines(boot(Accel::Tcg)));
+        insta::assert_snapshot!("boot-kvm", lines(boot(Accel::Kvm)));
+        insta::assert_snapshot!("fork-tcg", lines(fork(Accel::Tcg)));
+    }
+}

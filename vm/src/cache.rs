@@ -1,0 +1,101 @@
+//! The folder that outlives a run: kernels, packages, kept machines.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error, Result};
+
+/// A folder of one user, mode 0700, that any number of processes share.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache of this user: `MDLAB_CACHE`, or `mdlab` below `XDG_CACHE_HOME` or `~/.cache`.
+    pub fn open() -> Result<Self> {
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let root = named("MDLAB_CACHE")
+            .or_else(|| named("XDG_CACHE_HOME").map(|folder| folder.join("mdlab")))
+            .or_else(|| named("HOME").map(|folder| folder.join(".cache/mdlab")))
+            .ok_or_else(|| Error::usage("find a cache folder: set MDLAB_CACHE or HOME"))?;
+        Self::at(&root)
+    }
+
+    /// Opens a cache in a folder, which is made if it is not there.
+    pub fn at(root: &Path) -> Result<Self> {
+        let mend = |error: Error| Error::infra(format!("{}; name another folder in MDLAB_CACHE", error.message));
+        let make = || -> Result<PathBuf> {
+            DirBuilder::new().recursive(true).mode(0o700).create(root).context("make the cache folder", root)?;
+            // A file that vanishes with its descriptor: proof that the folder can be written, now and not in mid-boot.
+            tempfile::tempfile_in(root).context("write to the cache folder", root)?;
+            root.canonicalize().context("resolve the cache folder", root)
+        };
+        Ok(Self { root: make().map_err(mend)? })
+    }
+
+    /// The path of an entry.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Makes a folder of the cache.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).context("make the folder", &path)?;
+        Ok(path)
+    }
+
+    /// Opens the lock file of an entry. The lock itself goes when the file is closed, however the process ends.
+    pub(crate) fn lock_file(&self, name: &str) -> Result<File> {
+        self.folder("locks")?;
+        let path = self.path(format!("locks/{}", name.replace('/', "-")));
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        options.context("open the lock", &path)
+    }
+
+    /// Waits until no other process works on an entry.
+    pub(crate) fn lock(&self, name: &str) -> Result<File> {
+        let file = self.lock_file(name)?;
+        file.lock().context("lock", &self.path(name))?;
+        Ok(file)
+    }
+
+    /// Makes a folder beside an entry, to be filled and then moved into its place with [`Cache::publish`]. It is removed
+    /// when dropped; those that a killed process left behind are removed here, by whoever holds the entry's lock.
+    pub(crate) fn draft(&self, name: &str) -> Result<tempfile::TempDir> {
+        let path = self.path(name);
+        let (parent, stem) = (path.parent().unwrap_or(&self.root), path.file_name().unwrap_or_default());
+        DirBuilder::new().recursive(true).mode(0o700).create(parent).context("make the folder", parent)?;
+        let prefix = format!(".{}.", stem.to_string_lossy());
+        for entry in parent.read_dir().context("list", parent)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                fs::remove_dir_all(entry.path()).context("remove the abandoned", &entry.path())?;
+            }
+        }
+        tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).context("make a folder in", parent)
+    }
+
+    /// Puts a filled folder in an entry's place, replacing what was there.
+    pub(crate) fn publish(&self, draft: tempfile::TempDir, name: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        if path.exists() {
+            fs::remove_dir_all(&path).context("remove", &path)?;
+        }
+        fs::rename(draft.path(), &path).context("make", &path)?;
+        // The folder is where it belongs; there is nothing left to remove.
+        let _ = draft.keep();
+        Ok(path)
+    }
+
+    /// Stores a small file, whole or not at all.
+    pub(crate) fn store(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        let path = self.path(name);
+        let mut file = tempfile::NamedTempFile::new_in(&self.root).context("make a file in", &self.root)?;
+        file.write_all(bytes).context("write", &path)?;
+        file.persist(&path).context("make", &path)?;
+        Ok(())
+    }
+}

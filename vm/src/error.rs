@@ -1,0 +1,77 @@
+//! What can go wrong, and whose fault it is.
+
+use std::path::Path;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Is told what takes time, and what the user should know.
+pub type Notice<'a> = &'a mut dyn FnMut(&str);
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// What was asked for makes no sense.
+    Usage,
+    /// The kernel failed after it had come up: a panic, a hang.
+    Kernel,
+    /// The kernel never reached its PID 1, or PID 1 found it unfit.
+    Boot,
+    /// Not the kernel's fault: QEMU, disk space, a missing program.
+    Infra,
+}
+
+/// A failure, with what is known of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// Whose fault it is.
+    pub class: Class,
+    /// What was expected, what came, what to do.
+    pub message: String,
+    /// The console of the machine, its end at least, where there was one.
+    pub console: Option<String>,
+    /// What PID 1 said when it rang instead of asking to be kept.
+    pub refusal: Option<Vec<u8>>,
+}
+
+impl Error {
+    /// A failure of a class, without evidence.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), console: None, refusal: None }
+    }
+
+    /// What was asked for makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Class::Usage, message)
+    }
+
+    /// Not the kernel's fault.
+    pub fn infra(message: impl Into<String>) -> Self {
+        Self::new(Class::Infra, message)
+    }
+
+    /// Adds the console as evidence.
+    pub(crate) fn with_console(mut self, console: String) -> Self {
+        self.console = Some(console);
+        self
+    }
+}
+
+/// Adds what was being done to an I/O error: "read `PATH`".
+pub(crate) trait Context<T> {
+    /// `verb` and the path that it was done to.
+    fn context(self, verb: &str, path: &Path) -> Result<T>;
+    /// What was being done, where no path is involved.
+    fn doing(self, what: &str) -> Result<T>;
+}
+
+impl<T, E: std::fmt::Display> Context<T> for std::result::Result<T, E> {
+    fn context(self, verb: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::infra(format!("{verb} `{}`: {error}", path.display())))
+    }
+
+    fn doing(self, what: &str) -> Result<T> {
+        self.map_err(|error| Error::infra(format!("{what}: {error}")))
+    }
+}

@@ -1,0 +1,224 @@
+//! A running machine: QEMU, the guest's mailbox, its bell and its console.
+
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mdlab_mailbox::{BELL_BYTES, Direction, Frame, Kind, Mailbox};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::console::Console;
+use crate::error::{Class, Context, Error, Result};
+use crate::process::{Process, share};
+use crate::qemu::Qemu;
+use crate::qmp::Qmp;
+
+/// What a guest did to be heard.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// It rang, and is frozen until it is answered.
+    Message(Vec<u8>),
+    /// It asked to be kept, and has stopped.
+    Keep,
+}
+
+/// A running machine. Dropping it kills QEMU, and with it everything that the machine had.
+pub(crate) struct Machine {
+    process: Process,
+    qmp: Qmp,
+    bell: UnixStream,
+    mailbox: Mapping,
+    console: Console,
+    /// Frames that the guest has sent.
+    sequence: u64,
+    ring_ticks: u64,
+    /// Whose fault it is when the guest fails: it depends on how far it got.
+    blame: Class,
+}
+
+impl Machine {
+    /// Starts QEMU. `mailbox` is a file in memory, `others` are the descriptors from [`crate::arguments::STATE`] on.
+    pub(crate) fn start(
+        qemu: &Qemu,
+        arguments: &[String],
+        memory: OwnedFd,
+        mailbox: &File,
+        others: Vec<OwnedFd>,
+        (sequence, blame): (u64, Class),
+    ) -> Result<Self> {
+        let (bell, guest_bell) = UnixStream::pair().doing("make a socket pair")?;
+        // The smallest send buffer there is, so that few bytes fit and a ring blocks.
+        setsockopt(&guest_bell, sockopt::SndBuf, &1).doing("shrink the bell's buffer")?;
+        let (qmp, guest_qmp) = UnixStream::pair().doing("make a socket pair")?;
+        let console = memory_file("console")?;
+        let mut descriptors = vec![guest_bell.into(), guest_qmp.into(), share(&console)?, memory, share(mailbox)?];
+        descriptors.extend(others);
+        let mut command = Command::new(&qemu.program);
+        command.args(arguments);
+        let process = Process::start(command, descriptors)?;
+        let mailbox = Mapping::of(mailbox)?;
+        let console = Console::new(console);
+        Ok(Self { process, qmp: Qmp::new(qmp)?, bell, mailbox, console, sequence, ring_ticks: 0, blame })
+    }
+
+    /// Waits until the guest is heard, or fails.
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<Call> {
+        self.heard(limit).map_err(|error| error.with_console(self.console.tail()))
+    }
+
+    fn heard(&mut self, limit: Duration) -> Result<Call> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds =
+                [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN), PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) => {
+                    let text = format!("the guest was not heard of within {} s of wall time", limit.as_secs());
+                    return Err(Error::new(self.blame, text));
+                }
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error).doing("wait for the guest"),
+            }
+            let ready = |fd: &PollFd| fd.any().unwrap_or(false);
+            let (bell, qmp) = (ready(&fds[0]), ready(&fds[1]));
+            // Events first: one of them may say why the bell was closed.
+            if qmp && let Some(call) = self.event()? {
+                return Ok(call);
+            }
+            if bell && self.rings()? {
+                return Ok(Call::Message(self.frame(Kind::Message)?));
+            }
+        }
+    }
+
+    /// Whether the bell rings; `false` where QEMU has closed it, which the next event explains.
+    fn rings(&mut self) -> Result<bool> {
+        let mut byte = [0];
+        let flags = nix::sys::socket::MsgFlags::MSG_PEEK | nix::sys::socket::MsgFlags::MSG_DONTWAIT;
+        match nix::sys::socket::recv(std::os::fd::AsRawFd::as_raw_fd(&self.bell), &mut byte, flags) {
+            Ok(0) => Err(self.death()),
+            Ok(_) => Ok(true),
+            Err(nix::errno::Errno::EAGAIN) => Ok(false),
+            Err(error) => Err(error).doing("listen to the bell"),
+        }
+    }
+
+    /// The next event that means something.
+    fn event(&mut self) -> Result<Option<Call>> {
+        let event = match self.qmp.event() {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(None),
+            Err(_) if self.process.obituary().is_some() => return Err(self.death()),
+            Err(error) => return Err(error),
+        };
+        match event["event"].as_str() {
+            // A panic raises the same event as a request to be kept, but posts no frame.
+            Some("GUEST_PANICKED") if self.frame(Kind::Keep).is_ok() => Ok(Some(Call::Keep)),
+            Some("GUEST_PANICKED") => Err(Error::new(self.blame, "the kernel panicked")),
+            Some("MIGRATION") => match event["data"]["status"].as_str() {
+                // The state of a fork has been loaded. It is that of a machine which has stopped.
+                Some("completed") => self.qmp.run().map(|()| None),
+                Some("failed") => Err(Error::infra("load the state of the kept machine: QEMU failed")),
+                _ => Ok(None),
+            },
+            Some("SHUTDOWN") => {
+                let reason = event["data"]["reason"].as_str().unwrap_or("of its own").to_owned();
+                Err(Error::new(self.blame, format!("the machine went down ({reason}): a panic, or PID 1 gave up")))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes the frame that the guest has posted.
+    fn frame(&mut self, kind: Kind) -> Result<Vec<u8>> {
+        let wrong = |what: String| Error::new(self.blame, format!("read the guest's mailbox: {what}"));
+        let frame = self.mailbox.0.read(Direction::ToHost).map_err(|error| wrong(error.to_string()))?;
+        if frame.sequence != self.sequence + 1 || frame.kind != kind {
+            let (expected, got) = (self.sequence + 1, frame.sequence);
+            return Err(wrong(format!("expected frame {expected} ({kind:?}), found {got} ({:?})", frame.kind)));
+        }
+        self.sequence = frame.sequence;
+        self.ring_ticks = frame.ring_ticks;
+        Ok(frame.payload)
+    }
+
+    /// Answers the guest that rang, and lets it go on.
+    pub(crate) fn answer(&mut self, payload: Vec<u8>) -> Result<()> {
+        let frame = Frame { kind: Kind::Message, sequence: self.sequence, ring_ticks: 0, payload };
+        self.mailbox.0.write(Direction::ToGuest, &frame).doing("write to the guest's mailbox")?;
+        // The guest writes exactly these bytes, whatever the host does; the bound is for a QEMU that has stopped.
+        self.bell.set_read_timeout(Some(DRAIN_LIMIT)).doing("set up the bell")?;
+        let drained = self.bell.read_exact(&mut [0; BELL_BYTES]);
+        drained.map_err(|error| match self.process.obituary() {
+            Some(_) => self.death(),
+            None => Error::infra(format!("drain the guest's bell: {error}")),
+        })
+    }
+
+    /// Why there is no QEMU any more.
+    fn death(&mut self) -> Error {
+        let cause = self.process.obituary().unwrap_or_else(|| "it has closed its sockets".into());
+        Error::infra(format!("QEMU has gone: {cause}")).with_console(self.console.tail())
+    }
+
+    pub(crate) fn console(&self) -> String {
+        self.console.tail()
+    }
+
+    pub(crate) fn qmp(&mut self) -> &mut Qmp {
+        &mut self.qmp
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(crate) fn ring_ticks(&self) -> u64 {
+        self.ring_ticks
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+/// Draining takes as long as QEMU needs to write 32 bytes; a loaded machine may not run it for seconds.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Makes a file that lives in memory and goes with its last descriptor.
+pub(crate) fn memory_file(name: &str) -> Result<File> {
+    Ok(memfd_create(name, MFdFlags::MFD_CLOEXEC).doing("make a file in memory")?.into())
+}
+
+/// The mailbox, mapped from its file.
+struct Mapping(Mailbox, std::ptr::NonNull<std::ffi::c_void>);
+
+// SAFETY: the mapping is not tied to a thread.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn of(file: &File) -> Result<Self> {
+        let size = NonZeroUsize::new(mdlab_mailbox::SIZE).unwrap_or(NonZeroUsize::MIN);
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe { mmap(None, size, protection, MapFlags::MAP_SHARED, file, 0) };
+        let base = base.doing("map the mailbox")?;
+        // SAFETY: the mapping has `SIZE` bytes, and is unmapped only when dropped.
+        Ok(Self(unsafe { Mailbox::new(base.as_ptr().cast()) }, base))
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: nothing else refers to the mapping, which `of` made with this size.
+        let _ = unsafe { munmap(self.1, mdlab_mailbox::SIZE) };
+    }
+}

@@ -1,0 +1,261 @@
+//! Debian's packages, fetched and unpacked into the cache: nothing is installed, and nothing needs root.
+//!
+//! apt runs with a configuration and a state of its own, so that it neither sees nor changes what the host has; only how
+//! the host reaches the network (`Acquire`, a proxy among it) is taken over.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use xshell::{Shell, cmd};
+
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::error::{Context, Error, Notice, Result};
+
+mod mirror;
+mod tree;
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// A Debian suite by its code name: `bookworm`, `sid`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Suite(String);
+
+impl Suite {
+    /// Its code name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Suite {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(word) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("expected the code name of a Debian suite such as `bookworm`, got `{text}`")),
+        }
+    }
+}
+
+/// Packages of one suite, unpacked into one folder.
+#[derive(Debug)]
+pub struct Packages {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    /// File names of the packages, which bear their versions, and their hashes.
+    packages: Vec<(String, Digest)>,
+    /// Hash of the unpacked tree.
+    tree: Digest,
+}
+
+/// Which packages are wanted.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// These, and all that they depend on.
+    WithDependencies(&'a [&'a str]),
+    /// What this one depends on, over any number of steps, as far as its name begins so.
+    Followed(&'a str, &'a [&'a str]),
+}
+
+impl Packages {
+    /// Programs and all that they depend on. `entry` names them in the cache; what is there is used as it is.
+    pub fn programs(cache: &Cache, suite: &Suite, entry: &str, names: &[&str], notice: Notice) -> Result<Self> {
+        Self::find_or_fetch(cache, suite, entry, Wanted::WithDependencies(names), notice)
+    }
+
+    /// The newest kernel of Debian's cloud flavour, which carries md and its friends as modules. Newer ones are split, so
+    /// the metapackage's dependencies are followed (linux-image-*, linux-binary-*, linux-modules-*, linux-base-*).
+    pub fn kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<Self> {
+        let parts = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
+        Self::find_or_fetch(cache, suite, "kernel", Wanted::Followed("linux-image-cloud-amd64", &parts), notice)
+    }
+
+    fn find_or_fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
+        let name = format!("packages/{}/{entry}", suite.name());
+        let folder = cache.path(&name);
+        let _lock = cache.lock(&name)?;
+        if folder.exists() {
+            return Self::open(folder);
+        }
+        notice(&format!("fetching Debian's packages ({entry}, {})", suite.name()));
+        let draft = cache.draft(&name)?;
+        let fetched = fetch(draft.path(), suite, wanted)?;
+        let manifest = Manifest { packages: fetched, tree: tree::digest(&draft.path().join("root"))? };
+        let path = draft.path().join("manifest.json");
+        fs::write(&path, serde_json::to_vec_pretty(&manifest).doing("encode a manifest")?).context("write", &path)?;
+        Self::open(cache.publish(draft, &name)?)
+    }
+
+    fn open(folder: PathBuf) -> Result<Self> {
+        let path = folder.join("manifest.json");
+        let mend = || format!("`rm -r {}` has them fetched anew", folder.display());
+        let text = fs::read(&path).context("read", &path);
+        let manifest = text.and_then(|text| serde_json::from_slice(&text).context("decode", &path));
+        let manifest = manifest.map_err(|error| Error::infra(format!("{error}; {}", mend())))?;
+        Ok(Self { folder, manifest })
+    }
+
+    /// Names the packages with their versions and hashes.
+    pub fn identity(&self) -> String {
+        let names = self.manifest.packages.iter().map(|(name, digest)| format!("{name} {digest}"));
+        names.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The version of a package: `4.2-5`.
+    pub fn version(&self, package: &str) -> Option<&str> {
+        let files = self.manifest.packages.iter().filter_map(|(file, _)| file.split_once('_'));
+        files.filter(|(name, _)| *name == package).find_map(|(_, rest)| rest.split('_').next())
+    }
+
+    /// The folder into which they were unpacked.
+    pub fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
+    /// Checks that the unpacked files are what was fetched; it reads them all, so it is for those who use them.
+    pub fn verify(&self) -> Result<()> {
+        if tree::digest(&self.root())? == self.manifest.tree {
+            return Ok(());
+        }
+        let path = self.folder.display();
+        Err(Error::infra(format!(
+            "the unpacked packages in `{path}` were altered; `rm -r {path}` has them fetched anew"
+        )))
+    }
+}
+
+/// Fetches packages into `folder/debs` and unpacks them into `folder/root`.
+fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Digest)>> {
+    let shell = private_apt(folder, suite)?;
+    update(&shell, suite)?;
+    let debs = folder.join("debs");
+    fs::create_dir_all(&debs).context("make the folder", &debs)?;
+    shell.change_dir(&debs);
+    match wanted {
+        Wanted::WithDependencies(names) => {
+            run(cmd!(shell, "apt-get install --yes --no-install-recommends --download-only {names...}"))?;
+        }
+        Wanted::Followed(name, prefixes) => {
+            let names = follow(&shell, name, prefixes)?;
+            run(cmd!(shell, "apt-get download {names...}"))?;
+        }
+    }
+    let root = folder.join("root");
+    let mut packages = Vec::new();
+    for deb in files_ending(&debs, ".deb")?.into_iter().chain(files_ending(&folder.join("archives"), ".deb")?) {
+        run(cmd!(shell, "dpkg-deb -x {deb} {root}"))?;
+        let name = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        packages.push((name, Digest::of_file(&deb)?));
+    }
+    packages.sort_by(|left, right| left.0.cmp(&right.0));
+    for leftover in ["debs", "archives", "lists", "etc"] {
+        let path = folder.join(leftover);
+        fs::remove_dir_all(&path).context("remove", &path)?;
+    }
+    Ok(packages)
+}
+
+/// A shell whose apt knows this suite and nothing else.
+fn private_apt(folder: &Path, suite: &Suite) -> Result<Shell> {
+    let shell = Shell::new().doing("start a shell")?;
+    shell.set_var("LC_ALL", "C");
+    let mirror = mirror::find(&shell)?;
+    let acquire = run(cmd!(shell, "apt-config dump Acquire"))?;
+    let suite = suite.name();
+    for path in ["etc/preferences.d", "lists/partial", "archives/partial"] {
+        fs::create_dir_all(folder.join(path)).context("make a folder in", folder)?;
+    }
+    let etc = folder.join("etc");
+    let root = folder.display();
+    let configuration = format!(
+        r#"{acquire}
+Dir::Etc "{root}/etc";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourceparts "/dev/null";
+Dir::State "{root}/etc";
+Dir::State::status "/dev/null";
+Dir::State::lists "{root}/lists";
+Dir::Cache "{root}/etc";
+Dir::Cache::archives "{root}/archives";
+Dir::Log "/dev/null";
+APT::Architecture "amd64";
+APT::Architectures {{ "amd64"; }};
+// Root would otherwise download as a user who cannot enter the cache.
+APT::Sandbox::User "";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+// The lists of suites that have reached their end are no longer renewed.
+Acquire::Check-Valid-Until "false";
+Acquire::http::Timeout "30";
+"#
+    );
+    let write = |name: &str, text: String| fs::write(etc.join(name), text).context("write in", &etc);
+    write("apt.conf", configuration)?;
+    write("sources.list", format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+    shell.set_var("APT_CONFIG", etc.join("apt.conf"));
+    Ok(shell)
+}
+
+fn update(shell: &Shell, suite: &Suite) -> Result<()> {
+    if !Path::new(KEYRING).exists() {
+        let mend = "`apt-get install debian-archive-keyring`";
+        return Err(Error::infra(format!("find `{KEYRING}`, which proves Debian's packages: {mend}")));
+    }
+    run(cmd!(shell, "apt-get update")).map(drop).map_err(|error| {
+        // apt's exit status is 100 for every failure.
+        if error.message.contains("does not have a Release file") && error.message.contains("404") {
+            return Error::usage(format!("fetch Debian's suite `{}`: there is none of that name", suite.name()));
+        }
+        error
+    })
+}
+
+/// What a package depends on, step by step, as far as its name begins with one of the prefixes.
+fn follow(shell: &Shell, name: &str, prefixes: &[&str]) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        let text = run(cmd!(shell, "apt-cache show --no-all-versions {name}"))?;
+        let depends = text.lines().filter_map(|line| line.strip_prefix("Depends: "));
+        for word in depends.flat_map(|list| list.split([',', '|'])) {
+            let word = word.split_whitespace().next().unwrap_or_default();
+            if prefixes.iter().any(|prefix| word.starts_with(prefix)) && found.insert(word.to_owned()) {
+                open.push(word.to_owned());
+            }
+        }
+    }
+    match found.is_empty() {
+        true => Err(Error::infra(format!("follow the dependencies of `{name}`: there are none"))),
+        false => Ok(found),
+    }
+}
+
+fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+    let entries = folder.read_dir().context("list", folder)?.flatten().map(|entry| entry.path());
+    Ok(entries.filter(|path| path.to_string_lossy().ends_with(suffix)).collect())
+}
+
+/// Runs a program; an error holds the end of what it complained of.
+pub(crate) fn run(command: xshell::Cmd) -> Result<String> {
+    let name = command.to_string();
+    let output = command.quiet().ignore_status().output();
+    let output = output.map_err(|error| Error::infra(format!("run `{name}`: {error}")))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let tail: Vec<&str> = stderr.lines().rev().take(8).collect();
+    let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
+    Err(Error::infra(format!("run `{name}`: {}\n  {tail}", output.status)))
+}

@@ -1,0 +1,145 @@
+//! QEMU as a process: unprivileged, without stray descriptors, and dead when its parent is.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+
+use command_fds::{CommandFdExt, FdMapping};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::{Gid, Pid, Uid, User, getppid, setgid, setgroups, setuid};
+
+use crate::console;
+use crate::error::{Context, Error, Result};
+
+/// Milliseconds that a QEMU which has closed its sockets may take to end.
+const OBITUARY_LIMIT: u16 = 2000;
+
+/// The user that QEMU becomes when it is started by root.
+pub(crate) const UNPRIVILEGED: &str = "nobody";
+
+/// A running QEMU. Dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+}
+
+/// Who QEMU will be.
+struct Identity {
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Process {
+    /// Starts a program with `descriptors` as 3, 4, 5 and so on.
+    pub(crate) fn start(mut command: Command, descriptors: Vec<OwnedFd>) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mappings = descriptors.into_iter().zip(3..).map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command.fd_mappings(mappings.collect()).doing("hand QEMU its descriptors")?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).env_clear();
+        let identity = unprivileged()?;
+        let parent = Pid::this();
+        // SAFETY: `enter` only makes system calls and touches nothing that another thread could have locked.
+        unsafe { command.pre_exec(move || enter(identity.as_ref(), parent)) };
+        let child = spawn_from_nursery(command).doing(&format!("start `{name}`"))?;
+        Ok(Self { child })
+    }
+
+    /// How it ended, if it has: its status and what it printed as an error. Waits a little, because a process closes its
+    /// sockets before it can be waited for.
+    pub(crate) fn obituary(&mut self) -> Option<String> {
+        let mut text = Vec::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            let mut closing = [PollFd::new(stderr.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut closing, PollTimeout::from(OBITUARY_LIMIT)).ok()? == 0 {
+                return None;
+            }
+            let mut chunk = [0; 4096];
+            let count = stderr.read(&mut chunk).unwrap_or(0);
+            text.extend_from_slice(&chunk[..count]);
+        }
+        let status = self.child.wait().ok()?;
+        Some(format!("{status}: {}", String::from_utf8_lossy(&text).trim()))
+    }
+
+    /// Kills it, and returns when it is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The identity for QEMU: another one only if this process is root.
+fn unprivileged() -> Result<Option<Identity>> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    let user = User::from_name(UNPRIVILEGED).doing("look up the user `nobody`")?;
+    let user = user.ok_or_else(|| Error::infra("find the user `nobody`, who runs QEMU for root: there is none"))?;
+    // /dev/kvm belongs to a group of its own on most distributions.
+    let kvm = std::fs::metadata("/dev/kvm").map(|kvm| std::os::unix::fs::MetadataExt::gid(&kvm)).ok();
+    Ok(Some(Identity { uid: user.uid, gid: user.gid, groups: kvm.map(Gid::from_raw).into_iter().collect() }))
+}
+
+/// What the child does between fork and exec.
+fn enter(identity: Option<&Identity>, parent: Pid) -> std::io::Result<()> {
+    if let Some(identity) = identity {
+        setgroups(&identity.groups)?;
+        setgid(identity.gid)?;
+        setuid(identity.uid)?;
+    }
+    // After the change of user, which would clear it.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if getppid() != parent {
+        return Err(std::io::Error::other("the parent has gone"));
+    }
+    // A file that would grow beyond the limit must not kill QEMU: the write fails and the guest never notices.
+    // SAFETY: `SigIgn` runs no code.
+    unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn)? };
+    setrlimit(Resource::RLIMIT_FSIZE, console::LIMIT, console::LIMIT)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    Ok(())
+}
+
+type Order = (Command, Sender<std::io::Result<Child>>);
+
+/// Spawns from one thread that lives as long as the process: PR_SET_PDEATHSIG goes by the *thread* that forked, and a
+/// machine must not die because the test's thread that made it has ended (prctl(2)).
+fn spawn_from_nursery(command: Command) -> std::io::Result<Child> {
+    static NURSERY: OnceLock<Sender<Order>> = OnceLock::new();
+    let nursery = NURSERY.get_or_init(|| {
+        let (sender, orders) = channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, reply) in orders {
+                // The mappings own the parent's ends of the descriptors; they close with the command.
+                let child = command.spawn();
+                drop(command);
+                let _ = reply.send(child);
+            }
+        });
+        sender
+    });
+    let gone = || std::io::Error::other("the thread that starts QEMU has gone");
+    let (reply, child) = channel();
+    nursery.send((command, reply)).map_err(|_| gone())?;
+    child.recv().map_err(|_| gone())?
+}
+
+/// Copies a descriptor for a child.
+pub(crate) fn share(fd: &impl AsFd) -> Result<OwnedFd> {
+    fd.as_fd().try_clone_to_owned().doing("copy a descriptor")
+}

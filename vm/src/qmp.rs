@@ -1,0 +1,166 @@
+//! QEMU's monitor protocol: the few commands that keeping a machine takes, and the events that end one.
+//!
+//! Own code rather than a library, because its socket is polled together with the guest's bell, and because a fork must
+//! not wait for an answer: while a guest waits at its bell, QMP does not answer.
+
+use std::collections::VecDeque;
+use std::io::{IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use serde_json::{Value, json};
+
+use crate::error::{Context, Error, Result};
+
+/// The longest line that is accepted. QEMU's greeting and events are some hundred bytes.
+const MAX_LINE: usize = 1 << 20;
+
+pub(crate) struct Qmp {
+    stream: UnixStream,
+    pending: Vec<u8>,
+    events: VecDeque<Value>,
+}
+
+impl Qmp {
+    /// Takes over QEMU's socket, asks for events, and has memory that is shared with a file left out of the device state
+    /// (`x-ignore-shared`; it cannot be set on the command line). Nothing waits for the answers.
+    pub(crate) fn new(stream: UnixStream) -> Result<Self> {
+        let mut qmp = Self { stream, pending: Vec::new(), events: VecDeque::new() };
+        let on = |name: &str| json!({ "capability": name, "state": true });
+        qmp.send("qmp_capabilities", json!({}), None)?;
+        qmp.send("migrate-set-capabilities", json!({ "capabilities": [on("x-ignore-shared"), on("events")] }), None)?;
+        Ok(qmp)
+    }
+
+    /// Has a fork load its device state from one of its descriptors, without waiting for the answer; an event tells when
+    /// that is done.
+    pub(crate) fn load(&mut self, state: u32) -> Result<()> {
+        self.send("migrate-incoming", json!({ "uri": format!("fd:{state}") }), None)
+    }
+
+    /// Has a machine run, without waiting for the answer.
+    pub(crate) fn run(&mut self) -> Result<()> {
+        self.send("cont", json!({}), None)
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// The next event, if one has come; reads what the socket has, and does not wait.
+    pub(crate) fn event(&mut self) -> Result<Option<Value>> {
+        if self.events.is_empty() {
+            self.receive()?;
+            while let Some(line) = self.line()? {
+                self.sort(line)?;
+            }
+        }
+        Ok(self.events.pop_front())
+    }
+
+    /// Waits for an event of this name.
+    pub(crate) fn expect(&mut self, name: &str, deadline: Instant) -> Result<Value> {
+        loop {
+            while let Some(event) = self.event()? {
+                if event["event"] == name {
+                    return Ok(event);
+                }
+            }
+            self.wait(deadline, name)?;
+        }
+    }
+
+    /// Runs a command and waits for its answer; `fd` goes with it.
+    pub(crate) fn command(
+        &mut self,
+        name: &str,
+        arguments: Value,
+        fd: Option<BorrowedFd>,
+        deadline: Instant,
+    ) -> Result<Value> {
+        self.send(name, arguments, fd)?;
+        loop {
+            self.receive()?;
+            while let Some(line) = self.line()? {
+                if line["id"] != name {
+                    self.sort(line)?;
+                } else {
+                    return refused(&line).map_or_else(|| Ok(line["return"].clone()), Err);
+                }
+            }
+            self.wait(deadline, name)?;
+        }
+    }
+
+    /// Sends a command under its name as identifier, so that the answers can be told apart.
+    fn send(&mut self, name: &str, arguments: Value, fd: Option<BorrowedFd>) -> Result<()> {
+        let line = format!("{}\n", json!({ "execute": name, "arguments": arguments, "id": name }));
+        match fd {
+            None => self.stream.write_all(line.as_bytes()).doing("write to QMP"),
+            Some(fd) => {
+                let fds = [fd.as_raw_fd()];
+                let rights = [ControlMessage::ScmRights(&fds)];
+                let bytes = [IoSlice::new(line.as_bytes())];
+                // A command is far shorter than the socket's buffer, which is empty: it goes out whole.
+                sendmsg::<()>(self.stream.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None)
+                    .doing("write to QMP")?;
+                Ok(())
+            }
+        }
+    }
+
+    fn wait(&self, deadline: Instant, what: &str) -> Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) => Err(Error::infra(format!("wait for QMP's `{what}`: QEMU did not answer in time"))),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(error).doing("wait for QMP"),
+        }
+    }
+
+    /// Reads what there is. The end of the stream is left to whoever watches the process.
+    fn receive(&mut self) -> Result<()> {
+        self.stream.set_nonblocking(true).doing("set up QMP")?;
+        let mut chunk = [0; 4096];
+        let outcome = loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => break Err(Error::infra("read from QMP: QEMU has closed it")),
+                Ok(count) => self.pending.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) => break Err(error).doing("read from QMP"),
+            }
+            if self.pending.len() > MAX_LINE {
+                break Err(Error::infra(format!("read from QMP: more than {MAX_LINE} bytes without an end")));
+            }
+        };
+        self.stream.set_nonblocking(false).doing("set up QMP")?;
+        outcome
+    }
+
+    fn line(&mut self) -> Result<Option<Value>> {
+        let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+        let line: Vec<u8> = self.pending.drain(..=end).collect();
+        serde_json::from_slice(&line).doing("decode what QMP said").map(Some)
+    }
+
+    /// Keeps events; the greeting and the answers that nobody waits for have served their purpose.
+    fn sort(&mut self, line: Value) -> Result<()> {
+        if let Some(error) = refused(&line) {
+            return Err(error);
+        }
+        if line.get("event").is_some() {
+            self.events.push_back(line);
+        }
+        Ok(())
+    }
+}
+
+/// The error in an answer.
+fn refused(line: &Value) -> Option<Error> {
+    let error = line.get("error")?;
+    Some(Error::infra(format!("run QMP's `{}`: {}", line["id"].as_str().unwrap_or("command"), error["desc"])))
+}

@@ -1,0 +1,101 @@
+//! Kernel modules and a real `/lib/modules` for modprobe.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+use super::RamDisk;
+use crate::error::{Context, Error, Result};
+use crate::kernel::Kernel;
+use crate::packages::run;
+
+/// What depmod reads beside the modules, and what modprobe needs to know what is built in.
+const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
+
+impl RamDisk {
+    /// Adds those of the named modules that this kernel has as modules, and all that they need; returns their names.
+    /// What is missing may be built in, or absent: who needs it finds out when the kernel runs.
+    pub fn modules(&mut self, kernel: &Kernel, names: &[&str]) -> Result<Vec<String>> {
+        let Some(folder) = kernel.modules() else { return Ok(Vec::new()) };
+        let shell = Shell::new().doing("start a shell")?;
+        // depmod lies in /sbin, which is not in every user's PATH.
+        let path = std::env::var("PATH").unwrap_or_default();
+        shell.set_var("PATH", format!("{path}:/usr/sbin:/sbin"));
+        let dependencies = dependencies(&shell, kernel.release(), folder)?;
+        let mut wanted = BTreeSet::new();
+        let mut found = Vec::new();
+        for name in names {
+            if let Some((path, needed)) = dependencies.get(&canonical(name)) {
+                found.push((*name).to_owned());
+                wanted.extend(needed.iter().chain([path]).cloned());
+            }
+        }
+        let base = tempfile::tempdir().doing("make a temporary folder")?;
+        let inside = format!("lib/modules/{}", kernel.release());
+        let target = base.path().join(&inside);
+        for path in wanted.iter().map(String::as_str).chain(LISTS) {
+            let (from, to) = (folder.join(path), target.join(path));
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).context("make the folder", parent)?;
+            }
+            match fs::copy(&from, &to) {
+                // Only `modules.builtin.modinfo` may be missing: it came with 5.2.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && LISTS.contains(&path) => {}
+                result => drop(result.context("copy the module", &from)?),
+            }
+        }
+        let (base, release) = (base.path(), kernel.release());
+        run(cmd!(shell, "depmod -b {base} {release}"))?;
+        self.tree(base, &inside)?;
+        Ok(found)
+    }
+}
+
+/// Every module of a kernel: where it lies, and which ones it needs. depmod says it, because packages do not bring
+/// `modules.dep`, and prints it, because the folder is not ours to write to.
+fn dependencies(shell: &Shell, release: &str, folder: &Path) -> Result<BTreeMap<String, (String, Vec<String>)>> {
+    let base = tempfile::tempdir().doing("make a temporary folder")?;
+    let parent = base.path().join("lib/modules");
+    fs::create_dir_all(&parent).context("make the folder", &parent)?;
+    let link = parent.join(release);
+    std::os::unix::fs::symlink(folder, &link).context("make the link", &link)?;
+    let base = base.path();
+    let text = run(cmd!(shell, "depmod -n -b {base} {release}"))?;
+    let modules: BTreeMap<_, _> = text.lines().map_while(entry).collect();
+    if modules.is_empty() {
+        return Err(Error::usage(format!("find modules in `{}`: there are none", folder.display())));
+    }
+    Ok(modules)
+}
+
+/// A line of `modules.dep`, the first of the lists that depmod prints: `kernel/drivers/md/raid1.ko: kernel/drivers/md/md-mod.ko`.
+fn entry(line: &str) -> Option<(String, (String, Vec<String>))> {
+    let (path, needed) = line.split_once(':')?;
+    let file = PathBuf::from(path);
+    let name = file.file_name()?.to_str()?.split(".ko").next()?;
+    let needed = needed.split_whitespace().map(str::to_owned).collect();
+    (path.contains(".ko")).then(|| (canonical(name), (path.to_owned(), needed)))
+}
+
+/// The kernel does not distinguish `-` and `_` in the names of modules.
+fn canonical(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::entry;
+
+    #[test]
+    fn a_line_of_modules_dep_is_read() {
+        let line = "kernel/drivers/md/raid1.ko.xz: kernel/drivers/md/md-mod.ko.xz";
+        let (name, (path, needed)) = entry(line).unwrap();
+        assert_eq!((name.as_str(), path.as_str()), ("raid1", "kernel/drivers/md/raid1.ko.xz"));
+        assert_eq!(needed, ["kernel/drivers/md/md-mod.ko.xz"]);
+        assert_eq!(entry("kernel/drivers/md/md-mod.ko:").unwrap().0, "md_mod");
+        assert_eq!(entry("# Aliases extracted from modules themselves."), None);
+        assert_eq!(entry("alias block-major-9-* md_mod"), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! What a machine is made of.
+
+use std::fs::File;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::accel::{Accel, AccelChoice, KvmRefusal};
+use crate::arguments;
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::error::{Class, Context, Error, Notice, Result};
+use crate::kept::{Image, Kept};
+use crate::kernel::Kernel;
+use crate::machine::{Call, Machine, memory_file};
+use crate::qemu::Qemu;
+use crate::ramdisk::RamDisk;
+
+/// Bounds of wall time. Virtual time is the guest's to bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the start of QEMU until PID 1 asks to be kept. It takes nine seconds on two idle cores.
+    pub boot: Duration,
+    /// From an answer to the guest's next call.
+    pub call: Duration,
+    /// For QEMU to write the device state, a third of a megabyte.
+    pub keep: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { boot: Duration::from_secs(300), call: Duration::from_secs(120), keep: Duration::from_secs(60) }
+    }
+}
+
+/// What a machine is made of: a kernel, and a RAM disk that is built only when no kept machine can be found.
+pub struct Recipe<'a> {
+    /// The QEMU that runs it.
+    pub qemu: Qemu,
+    /// The kernel.
+    pub kernel: &'a Kernel,
+    /// Names everything that goes into the RAM disk: versions of packages, hashes of files. Two recipes with the same
+    /// kernel and the same ingredients make the same machine.
+    pub ingredients: String,
+    /// Builds the RAM disk.
+    pub ram_disk: &'a dyn Fn() -> Result<RamDisk>,
+    /// Bounds of wall time.
+    pub limits: Limits,
+}
+
+impl Recipe<'_> {
+    /// Finds this machine in the cache, or boots it there. However many processes ask, it is booted once.
+    ///
+    /// `notice` is told what takes time, and what the user should know.
+    pub fn keep(&self, cache: &Cache, choice: AccelChoice, notice: Notice) -> Result<Kept> {
+        match choice {
+            AccelChoice::Tcg => self.find_or_boot(cache, Accel::Tcg, notice),
+            AccelChoice::Kvm => self.find_or_boot(cache, Accel::Kvm, notice).map_err(|error| Error {
+                message: format!("boot under KVM, as was insisted on: {}; `tcg` needs no KVM", error.message),
+                ..error
+            }),
+            AccelChoice::Auto => {
+                let reason = match KvmRefusal::remembered(cache, &self.qemu.version) {
+                    Some(reason) => reason,
+                    None => match self.find_or_boot(cache, Accel::Kvm, notice) {
+                        Ok(kept) => return Ok(kept),
+                        Err(error) => {
+                            KvmRefusal::remember(cache, &self.qemu.version, &error)?;
+                            error.message
+                        }
+                    },
+                };
+                notice(&format!("KVM does not work on this host ({reason}): emulating instead"));
+                self.find_or_boot(cache, Accel::Tcg, notice)
+            }
+        }
+    }
+
+    fn find_or_boot(&self, cache: &Cache, accel: Accel, notice: Notice) -> Result<Kept> {
+        let text = self.text(accel);
+        let name = format!("kept/{}", Digest::of(text.as_bytes()).short());
+        let kept = Kept::find_or_make(cache, &name, &text, notice, &|notice| {
+            notice(&format!("booting {} under {accel}, once", self.kernel.name()));
+            self.boot(accel)
+        })?;
+        Ok(kept.with(self.qemu.clone(), accel, self.limits.call))
+    }
+
+    /// Everything that makes this machine what it is.
+    fn text(&self, accel: Accel) -> String {
+        let mut lines = vec![
+            format!("qemu {}", self.qemu.version),
+            format!("arguments {:?}", arguments::boot(accel)),
+            format!("mailbox {}", mdlab_mailbox::VERSION),
+            format!("kernel {}", self.kernel.identity()),
+            self.ingredients.clone(),
+        ];
+        if accel == Accel::Kvm {
+            // The guest sees the host's processor.
+            lines.push(format!("processor {}", processor()));
+        }
+        lines.join("\n")
+    }
+
+    fn boot(&self, accel: Accel) -> Result<Image> {
+        let memory = memory_file("memory")?;
+        memory.set_len(arguments::MEMORY_SIZE).doing("size the guest's memory")?;
+        let mailbox = memory_file("mailbox")?;
+        mailbox.set_len(arguments::MAILBOX_SIZE).doing("size the guest's mailbox")?;
+        let kernel = in_memory("kernel", &self.kernel.image()?)?;
+        let ram_disk = in_memory("ram-disk", &(self.ram_disk)()?.build()?)?;
+        let mut machine = Machine::start(
+            &self.qemu,
+            &arguments::boot(accel),
+            crate::process::share(&memory)?,
+            &mailbox,
+            vec![kernel.into(), ram_disk.into()],
+            (0, Class::Boot),
+        )?;
+        match machine.wait(self.limits.boot).map_err(|error| self.never_booted(error))? {
+            Call::Keep => {}
+            Call::Message(refusal) => {
+                let mut error = Error::new(Class::Boot, format!("{} is unfit", self.kernel.name()));
+                error.console = Some(machine.console());
+                error.refusal = Some(refusal);
+                return Err(error);
+            }
+        }
+        let state = save(&mut machine, Instant::now() + self.limits.keep)?;
+        let (sequence, console) = (machine.sequence(), machine.console());
+        // QEMU must be gone before its memory is read, or it is not known that it has stopped writing.
+        drop(machine);
+        Ok(Image { memory, mailbox, state, sequence, console })
+    }
+
+    fn never_booted(&self, error: Error) -> Error {
+        let message = format!("boot {}: {}", self.kernel.name(), error.message);
+        Error { message, ..error }
+    }
+}
+
+/// Has QEMU write the state of a stopped machine's devices.
+fn save(machine: &mut Machine, deadline: Instant) -> Result<File> {
+    let state = memory_file("state")?;
+    let qmp = machine.qmp();
+    qmp.command("getfd", json!({ "fdname": "state" }), Some(std::os::fd::AsFd::as_fd(&state)), deadline)?;
+    qmp.command("migrate", json!({ "uri": "fd:state" }), None, deadline)?;
+    loop {
+        let event = qmp.expect("MIGRATION", deadline)?;
+        match event["data"]["status"].as_str() {
+            Some("completed") => return Ok(state),
+            Some("failed" | "cancelled") => return Err(Error::infra("save the state of the machine: QEMU failed")),
+            _ => {}
+        }
+    }
+}
+
+fn in_memory(name: &str, bytes: &[u8]) -> Result<File> {
+    let mut file = memory_file(name)?;
+    file.write_all(bytes).doing("copy a file into memory")?;
+    Ok(file)
+}
+
+/// The host's processor, as the kernel describes it, without what changes from moment to moment.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let stable = |line: &&str| ["model name", "stepping", "microcode", "flags"].iter().any(|key| line.starts_with(key));
+    text.lines().take_while(|line| !line.is_empty()).filter(stable).collect::<Vec<_>>().join("\n")
+}
