@@ -78,6 +78,22 @@ impl Cache {
         tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).context("make a folder in", parent)
     }
 
+    /// Makes a folder for files that are needed for a moment. It is removed when dropped; those that a killed process left
+    /// behind are removed here.
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
+        let parent = self.folder("scratch")?;
+        for entry in parent.read_dir().context("list", &parent)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.split('.').next().unwrap_or_default();
+            if !Path::new("/proc").join(owner).exists() {
+                // Another process may be doing the same.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        let prefix = format!("{}.", std::process::id());
+        tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent).context("make a folder in", &parent)
+    }
+
     /// Puts a filled folder in an entry's place, replacing what was there.
     pub(crate) fn publish(&self, draft: tempfile::TempDir, name: &str) -> Result<PathBuf> {
         let path = self.path(name);

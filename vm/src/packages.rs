@@ -18,8 +18,6 @@ use crate::error::{Context, Error, Notice, Result};
 mod mirror;
 mod tree;
 
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
 /// A Debian suite by its code name: `bookworm`, `sid`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Suite(String);
@@ -68,6 +66,9 @@ enum Wanted<'a> {
 }
 
 impl Packages {
+    /// The keys that prove Debian's packages.
+    pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
     /// Programs and all that they depend on. `entry` names them in the cache; what is there is used as it is.
     pub fn programs(cache: &Cache, suite: &Suite, entry: &str, names: &[&str], notice: Notice) -> Result<Self> {
         Self::find_or_fetch(cache, suite, entry, Wanted::WithDependencies(names), notice)
@@ -202,15 +203,16 @@ Acquire::http::Timeout "30";
     );
     let write = |name: &str, text: String| fs::write(etc.join(name), text).context("write in", &etc);
     write("apt.conf", configuration)?;
-    write("sources.list", format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+    write("sources.list", format!("deb [signed-by={}] {mirror} {suite} main\n", Packages::KEYRING))?;
     shell.set_var("APT_CONFIG", etc.join("apt.conf"));
     Ok(shell)
 }
 
 fn update(shell: &Shell, suite: &Suite) -> Result<()> {
-    if !Path::new(KEYRING).exists() {
+    let keyring = Packages::KEYRING;
+    if !Path::new(keyring).exists() {
         let mend = "`apt-get install debian-archive-keyring`";
-        return Err(Error::infra(format!("find `{KEYRING}`, which proves Debian's packages: {mend}")));
+        return Err(Error::infra(format!("find `{keyring}`, which proves Debian's packages: {mend}")));
     }
     run(cmd!(shell, "apt-get update")).map(drop).map_err(|error| {
         // apt's exit status is 100 for every failure.

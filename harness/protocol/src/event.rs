@@ -66,6 +66,7 @@ pub enum Value {
     /// Bytes read or written, cut at the recorder's limit.
     Bytes {
         /// The bytes.
+        #[serde(with = "crate::bytes")]
         bytes: Vec<u8>,
         /// How many there were.
         length: u64,
@@ -165,8 +166,10 @@ pub enum Exit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// To its standard output.
+    #[serde(with = "crate::bytes")]
     pub stdout: Vec<u8>,
     /// To its standard error.
+    #[serde(with = "crate::bytes")]
     pub stderr: Vec<u8>,
     /// Bytes that were cut off.
     pub cut: u64,

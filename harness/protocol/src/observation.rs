@@ -70,5 +70,6 @@ pub struct Region {
     /// Where they begin, in bytes.
     pub offset: u64,
     /// The bytes.
+    #[serde(with = "crate::bytes")]
     pub bytes: Vec<u8>,
 }

@@ -15,7 +15,7 @@ pub const MAX_MESSAGE: usize = 480 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Mix bytes into the kernel's random pool, so that this fork differs from others.
-    Seed(Vec<u8>),
+    Seed(#[serde(with = "crate::bytes")] Vec<u8>),
     /// Make backing files and attach each to the next loop device. Answered by [`Reply::Attached`].
     Attach {
         /// How many.
@@ -39,6 +39,7 @@ pub struct Command {
     /// The program, looked up in the guest's PATH, and its arguments. No shell is involved.
     pub argv: Vec<String>,
     /// Standard input; empty means `/dev/null`.
+    #[serde(with = "crate::bytes")]
     pub stdin: Vec<u8>,
     /// Record its system calls. Kernel messages and uevents are recorded in any case.
     pub trace: bool,
@@ -154,6 +155,13 @@ mod tests {
         long.push(0);
         assert!(matches!(decode::<Request>(&long), Err(WireError::Garbage { .. })));
         assert_eq!(decode::<Request>(&vec![VERSION; MAX_MESSAGE + 1]), Err(WireError::TooLong(MAX_MESSAGE + 1)));
+    }
+
+    #[test]
+    fn bytes_are_encoded_like_any_vector() {
+        let encoded = encode(&Request::Seed(vec![7, 0, 9])).unwrap();
+        assert_eq!(encoded, [VERSION, 0, 3, 7, 0, 9]);
+        assert_eq!(decode::<Request>(&encoded), Ok(Request::Seed(vec![7, 0, 9])));
     }
 
     #[test]

@@ -4,9 +4,7 @@ use mdlab_mailbox::guest::Guest;
 
 fn main() -> std::io::Result<()> {
     // SAFETY: the strings are constants that end with NUL.
-    let mounted = unsafe {
-        libc::mount(c"none".as_ptr(), c"/dev".as_ptr(), c"devtmpfs".as_ptr(), 0, std::ptr::null())
-    };
+    let mounted = unsafe { libc::mount(c"none".as_ptr(), c"/dev".as_ptr(), c"devtmpfs".as_ptr(), 0, std::ptr::null()) };
     assert_eq!(mounted, 0, "mount devtmpfs: {}", std::io::Error::last_os_error());
     let mut guest = Guest::open()?;
     guest.keep()?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use goblin::elf::Elf;
 
@@ -16,13 +16,12 @@ const LIBRARIES: [&str; 6] =
 impl RamDisk {
     /// Adds a program of `root`, its interpreter and its libraries.
     pub fn program(&mut self, root: &Path, path: &str) -> Result<()> {
-        let source = root.join(path);
+        let source = resolve(root, path).ok_or_else(|| absent(path, root))?;
         self.executable(root, path, &source)
     }
 
     /// Adds a program from anywhere as `path`; its interpreter and libraries come from `root`.
     pub fn executable(&mut self, root: &Path, path: &str, source: &Path) -> Result<()> {
-        // A link is followed: what it names may lie under a name that nothing else needs.
         let contents = fs::read(source).context("read the program", source)?;
         let mode = fs::metadata(source).context("look at", source)?.permissions().mode() & 0o777;
         let needed = needs(&contents, source)?;
@@ -30,8 +29,15 @@ impl RamDisk {
         needed.iter().try_for_each(|need| self.library(root, need))
     }
 
-    /// Adds a library by its name (`libc.so.6`) or by its path, and the libraries that it needs.
-    pub fn library(&mut self, root: &Path, need: &Need) -> Result<()> {
+    /// Adds a library that programs open without naming it beforehand, and what it needs, if `root` has it.
+    pub fn optional_library(&mut self, root: &Path, name: &str) -> Result<()> {
+        match (Need { name: name.to_owned(), run_path: Vec::new() }).find(root) {
+            Some(path) => self.program(root, &path),
+            None => Ok(()),
+        }
+    }
+
+    fn library(&mut self, root: &Path, need: &Need) -> Result<()> {
         let path = need.find(root).ok_or_else(|| absent(&need.name, root))?;
         if self.contains(&path) {
             return Ok(());
@@ -41,8 +47,7 @@ impl RamDisk {
 }
 
 /// A library that something needs.
-#[derive(Debug)]
-pub struct Need {
+struct Need {
     name: String,
     /// Folders that whoever needs it wants searched first.
     run_path: Vec<String>,
@@ -52,11 +57,26 @@ impl Need {
     fn find(&self, root: &Path) -> Option<String> {
         if self.name.contains('/') {
             let path = self.name.trim_start_matches('/').to_owned();
-            return root.join(&path).exists().then_some(path);
+            return resolve(root, &path).is_some().then_some(path);
         }
         let folders = self.run_path.iter().map(|path| path.trim_start_matches('/')).chain(LIBRARIES);
-        folders.map(|folder| format!("{folder}/{}", self.name)).find(|path| root.join(path).exists())
+        folders.map(|folder| format!("{folder}/{}", self.name)).find(|path| resolve(root, path).is_some())
     }
+}
+
+/// The file that a path below `root` leads to. Links are followed as they would be if `root` were the root: that of the
+/// interpreter is absolute (`/lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-2.31.so` in bullseye).
+fn resolve(root: &Path, path: &str) -> Option<PathBuf> {
+    let mut path = root.join(path.trim_start_matches('/'));
+    // As many as the kernel follows (MAXSYMLINKS in include/linux/namei.h).
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else { return path.exists().then_some(path) };
+        path = match target.strip_prefix("/") {
+            Ok(inside) => root.join(inside),
+            Err(_) => path.parent()?.join(target),
+        };
+    }
+    None
 }
 
 fn needs(contents: &[u8], source: &Path) -> Result<Vec<Need>> {
@@ -66,4 +86,24 @@ fn needs(contents: &[u8], source: &Path) -> Result<Vec<Need>> {
     let run_path = split(&elf.runpaths).into_iter().chain(split(&elf.rpaths)).collect::<Vec<_>>();
     let names = elf.interpreter.into_iter().chain(elf.libraries.iter().copied());
     Ok(names.map(|name| Need { name: name.to_owned(), run_path: run_path.clone() }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_stay_below_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        fs::write(root.join("ld-2.31.so"), "").unwrap();
+        symlink("/ld-2.31.so", root.join("absolute")).unwrap();
+        symlink("absolute", root.join("relative")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        assert_eq!(resolve(root, "/relative"), Some(root.join("ld-2.31.so")));
+        assert_eq!(resolve(root, "loop"), None);
+        assert_eq!(resolve(root, "absent"), None);
+    }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 use super::RamDisk;
+use crate::cache::Cache;
 use crate::error::{Context, Error, Result};
 use crate::kernel::Kernel;
 use crate::packages::run;
@@ -15,24 +16,25 @@ use crate::packages::run;
 const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 
 impl RamDisk {
-    /// Adds those of the named modules that this kernel has as modules, and all that they need; returns their names.
-    /// What is missing may be built in, or absent: who needs it finds out when the kernel runs.
-    pub fn modules(&mut self, kernel: &Kernel, names: &[&str]) -> Result<Vec<String>> {
+    /// Adds those of the named modules that this kernel has as modules, and all that they need; returns those of the first
+    /// list that were found. What is missing may be built in, or absent: who needs it finds out when the kernel runs.
+    pub fn modules(&mut self, cache: &Cache, kernel: &Kernel, names: &[&str], more: &[&str]) -> Result<Vec<String>> {
         let Some(folder) = kernel.modules() else { return Ok(Vec::new()) };
         let shell = Shell::new().doing("start a shell")?;
         // depmod lies in /sbin, which is not in every user's PATH.
         let path = std::env::var("PATH").unwrap_or_default();
         shell.set_var("PATH", format!("{path}:/usr/sbin:/sbin"));
-        let dependencies = dependencies(&shell, kernel.release(), folder)?;
+        let dependencies = dependencies(cache, &shell, kernel.release(), folder)?;
         let mut wanted = BTreeSet::new();
         let mut found = Vec::new();
-        for name in names {
+        for name in names.iter().chain(more) {
             if let Some((path, needed)) = dependencies.get(&canonical(name)) {
                 found.push((*name).to_owned());
                 wanted.extend(needed.iter().chain([path]).cloned());
             }
         }
-        let base = tempfile::tempdir().doing("make a temporary folder")?;
+        found.retain(|name| names.contains(&name.as_str()));
+        let base = cache.scratch()?;
         let inside = format!("lib/modules/{}", kernel.release());
         let target = base.path().join(&inside);
         for path in wanted.iter().map(String::as_str).chain(LISTS) {
@@ -55,8 +57,13 @@ impl RamDisk {
 
 /// Every module of a kernel: where it lies, and which ones it needs. depmod says it, because packages do not bring
 /// `modules.dep`, and prints it, because the folder is not ours to write to.
-fn dependencies(shell: &Shell, release: &str, folder: &Path) -> Result<BTreeMap<String, (String, Vec<String>)>> {
-    let base = tempfile::tempdir().doing("make a temporary folder")?;
+fn dependencies(
+    cache: &Cache,
+    shell: &Shell,
+    release: &str,
+    folder: &Path,
+) -> Result<BTreeMap<String, (String, Vec<String>)>> {
+    let base = cache.scratch()?;
     let parent = base.path().join("lib/modules");
     fs::create_dir_all(&parent).context("make the folder", &parent)?;
     let link = parent.join(release);

@@ -1,0 +1,209 @@
+//! Runs a command of the host to its end, traced or not.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use mdlab_protocol::{Command, Exit, Output, Reply};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{self, ForkResult, Pid};
+
+use crate::clock::Deadline;
+use crate::failure::{Attempt, Failure};
+use crate::machine::Machine;
+use crate::trace::{Filter, Tracer};
+use crate::{processes, program};
+
+/// Most bytes of each stream that are sent.
+const OUTPUT: usize = 64 * 1024;
+
+/// How long a killed command may take to end. One that hangs in the kernel never does.
+const DEATH: Duration = Duration::from_secs(5);
+
+/// How often a killed command's descendants are looked for again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Status of a child that could not become the command.
+const NOT_EXECUTED: i32 = 127;
+
+/// Runs the command.
+pub(crate) fn run(machine: &mut Machine, command: &Command) -> Result<Reply, Failure> {
+    let limit = Duration::from_millis(command.limit_ms);
+    let mut child = Child::start(&mut machine.tracer, command)?;
+    let deadline = Deadline::after(limit);
+    let exit = loop {
+        let progress = machine.advance(&[], deadline)?;
+        if let Some((_, exit)) = progress.ended.into_iter().find(|(pid, _)| *pid == child.pid) {
+            break exit;
+        }
+        if deadline.passed() {
+            kill(machine, child.pid)?;
+            break Exit::TimedOut;
+        }
+    };
+    child.executed(&command.argv[0])?;
+    Ok(Reply::Exited { exit, output: child.output()? })
+}
+
+/// A command under way.
+struct Child {
+    pid: Pid,
+    stdout: File,
+    stderr: File,
+    /// Bears the error number of a failed exec.
+    error: File,
+}
+
+/// What the child needs between fork and exec, all made before the fork.
+struct Plan {
+    path: CString,
+    argv: Vec<CString>,
+    environment: Vec<CString>,
+    stdin: File,
+    filter: Option<Filter>,
+}
+
+impl Child {
+    /// Starts it, traced if asked.
+    fn start(tracer: &mut Tracer, command: &Command) -> Result<Self, Failure> {
+        let mut plan = Plan::new(command)?;
+        let name = &command.argv[0];
+        let stdout = memory("stdout")?;
+        let stderr = memory("stderr")?;
+        let pipe = |flags| unistd::pipe2(OFlag::O_CLOEXEC | flags).attempt(|| "make a pipe".into());
+        // A child that hangs in its exec must not make the agent hang.
+        let (error, error_of_child) = pipe(OFlag::O_NONBLOCK)?;
+        let (gate_of_child, gate) = pipe(OFlag::empty())?;
+        // SAFETY: the agent has one thread, so the child may do what a process may.
+        match unsafe { unistd::fork() }.attempt(|| format!("fork for `{name}`"))? {
+            ForkResult::Child => {
+                drop(gate);
+                let Err(error) = plan.become_command(gate_of_child, &stdout, &stderr);
+                // There is nobody to tell that the pipe is broken.
+                let _ = File::from(error_of_child).write_all(&(error as i32).to_ne_bytes());
+                // SAFETY: _exit takes no pointers, and runs nothing of the parent's.
+                unsafe { libc::_exit(NOT_EXECUTED) }
+            }
+            ForkResult::Parent { child: pid } => {
+                if plan.filter.is_some() {
+                    tracer.attach(pid).attempt(|| format!("trace `{name}`"))?;
+                }
+                // The tracer is there: the child may install its filter.
+                File::from(gate).write_all(b".").attempt(|| format!("release `{name}`"))?;
+                Ok(Self { pid, stdout, stderr, error: error.into() })
+            }
+        }
+    }
+
+    /// Fails if the child never became the command.
+    fn executed(&mut self, name: &str) -> Result<(), Failure> {
+        let mut number = [0; 4];
+        match self.error.read(&mut number) {
+            Ok(4) => Err(Errno::from_raw(i32::from_ne_bytes(number))).attempt(|| format!("execute `{name}`")),
+            _ => Ok(()),
+        }
+    }
+
+    fn output(&self) -> Result<Output, Failure> {
+        let (stdout, cut) = head(&self.stdout)?;
+        let (stderr, more) = head(&self.stderr)?;
+        Ok(Output { stdout, stderr, cut: cut + more })
+    }
+}
+
+impl Plan {
+    fn new(command: &Command) -> Result<Self, Failure> {
+        let Some(name) = command.argv.first() else {
+            return Err(Failure::new("run a command", "its argv is empty"));
+        };
+        let string = |text: &[u8]| CString::new(text).attempt(|| format!("pass an argument to `{name}`"));
+        let path = string(program::find(name)?.as_os_str().as_bytes())?;
+        let argv = command.argv.iter().map(|argument| string(argument.as_bytes())).collect::<Result<_, _>>()?;
+        let pairs = program::ENVIRONMENT.iter().map(|(key, value)| format!("{key}={value}"));
+        let environment = pairs.map(|pair| string(pair.as_bytes())).collect::<Result<_, _>>()?;
+        let stdin = if command.stdin.is_empty() {
+            File::open("/dev/null").attempt(|| "open `/dev/null`".into())?
+        } else {
+            let mut file = memory("stdin")?;
+            file.write_all(&command.stdin)
+                .and_then(|()| file.rewind())
+                .attempt(|| format!("write stdin of `{name}`"))?;
+            file
+        };
+        Ok(Self { path, argv, environment, stdin, filter: command.trace.then(Filter::new) })
+    }
+
+    /// Becomes the command, once the gate is opened.
+    fn become_command(
+        &mut self,
+        gate: OwnedFd,
+        stdout: &File,
+        stderr: &File,
+    ) -> Result<std::convert::Infallible, Errno> {
+        // A session of its own, so that what it leaves behind can be found.
+        unistd::setsid()?;
+        unistd::dup2_stdin(self.stdin.as_fd())?;
+        unistd::dup2_stdout(stdout.as_fd())?;
+        unistd::dup2_stderr(stderr.as_fd())?;
+        // Rust ignores SIGPIPE, the agent blocks SIGCHLD; both would be inherited.
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the default action is no handler that could be unsound.
+        unsafe { sigaction(Signal::SIGPIPE, &default) }?;
+        SigSet::empty().thread_set_mask()?;
+        let mut byte = [0];
+        if unistd::read(&gate, &mut byte)? == 0 {
+            return Err(Errno::EPIPE);
+        }
+        drop(gate);
+        if let Some(filter) = &mut self.filter {
+            filter.install()?;
+        }
+        unistd::execve(&self.path, &self.argv, &self.environment)
+    }
+}
+
+/// Kills a command and all its descendants, and waits for their end. If the command does not end it hangs in the
+/// kernel: then the kernel is asked to log where.
+fn kill(machine: &mut Machine, child: Pid) -> Result<(), Failure> {
+    let deadline = Deadline::after(DEATH);
+    let mut ended = false;
+    while !deadline.passed() {
+        let left = processes::kill_family(child);
+        if ended && left == 0 {
+            return Ok(());
+        }
+        let progress = machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
+        ended |= progress.ended.iter().any(|(pid, _)| *pid == child);
+    }
+    // Documentation/admin-guide/sysrq.rst: `w` shows blocked tasks. Not every kernel has it.
+    let _ = std::fs::write("/proc/sysrq-trigger", "w");
+    Ok(())
+}
+
+/// A file in memory, shown as `/memfd:NAME (deleted)`.
+fn memory(name: &str) -> Result<File, Failure> {
+    memfd_create(name, MFdFlags::MFD_CLOEXEC).map(File::from).attempt(|| format!("make a memfd for `{name}`"))
+}
+
+/// The start of a file, and how many bytes were cut off.
+fn head(file: &File) -> Result<(Vec<u8>, u64), Failure> {
+    let read = || -> std::io::Result<_> {
+        let length = file.metadata()?.len();
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(OUTPUT).min(OUTPUT)];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok((length, bytes))
+    };
+    let (length, bytes) = read().attempt(|| format!("read the output on descriptor `{}`", file.as_raw_fd()))?;
+    let cut = length - bytes.len() as u64;
+    Ok((bytes, cut))
+}
+
+#[cfg(test)]
+mod tests;

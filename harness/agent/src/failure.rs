@@ -1,0 +1,30 @@
+//! The agent's own failures, told apart from those of the kernel and of the commands it runs.
+
+use std::io;
+
+/// Something that the agent could not do: a verb, the object in backticks, the cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempt}: {cause}")]
+pub(crate) struct Failure {
+    attempt: String,
+    cause: io::Error,
+}
+
+impl Failure {
+    /// A failure that no system call reported.
+    pub(crate) fn new(attempt: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { attempt: attempt.into(), cause: io::Error::other(cause.into()) }
+    }
+}
+
+/// Says what was attempted when it fails.
+pub(crate) trait Attempt<T> {
+    /// Turns the error into a [`Failure`]; `attempt` reads like "open `/dev/kmsg`".
+    fn attempt(self, attempt: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> Attempt<T> for Result<T, E> {
+    fn attempt(self, attempt: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure { attempt: attempt(), cause: error.into() })
+    }
+}

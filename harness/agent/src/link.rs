@@ -1,0 +1,42 @@
+//! The way to the host: one message out, one message in, frozen in between.
+
+use mdlab_mailbox::guest::Guest;
+use mdlab_protocol::{Event, Reply, Request, WireError, decode, encode};
+
+use crate::failure::{Attempt, Failure};
+
+/// The mailbox, speaking the protocol.
+pub(crate) struct Link {
+    guest: Guest,
+}
+
+impl Link {
+    pub(crate) fn new(guest: Guest) -> Self {
+        Self { guest }
+    }
+
+    /// Asks to be kept; every fork returns from here.
+    pub(crate) fn keep(&mut self) -> Result<(), Failure> {
+        self.guest.keep().attempt(|| "ask the host to keep the machine".into())
+    }
+
+    /// Sends a reply and returns the next request, or why the host's message is none.
+    pub(crate) fn exchange(&mut self, reply: &Reply) -> Result<Result<Request, WireError>, Failure> {
+        let bytes = match encode(reply) {
+            Ok(bytes) => bytes,
+            // What was found is too much for one message. The host must learn that, and can go on.
+            Err(error) => encode(&Reply::Failed(format!("encode the reply: {error}")))
+                .map_err(|error| Failure::new("encode a reply", error.to_string()))?,
+        };
+        let answer = self.guest.call(bytes).attempt(|| "call the host".into())?;
+        Ok(decode(&answer))
+    }
+
+    /// Sends a part of the recording.
+    pub(crate) fn record(&mut self, part: Vec<Event>) -> Result<(), Failure> {
+        match self.exchange(&Reply::Recorded(part))? {
+            Ok(Request::Continue) => Ok(()),
+            other => Err(Failure::new("send a part of the recording", format!("expected `Continue`, got {other:?}"))),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Loop devices on backing files in memory.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use loopdev::LoopControl;
+use nix::sys::statvfs::statvfs;
+use tempfile::NamedTempFile;
+
+use crate::failure::{Attempt, Failure};
+
+/// The tmpfs of the backing files.
+pub(crate) const BACKING: &str = "/backing";
+
+/// Most devices of one guest.
+const MOST: usize = 32;
+
+/// Memory that must stay free for the kernel and the programs.
+const RESERVE: u64 = 32 << 20;
+
+/// The devices attached so far, `/dev/loop0` and on.
+#[derive(Default)]
+pub(crate) struct Loops {
+    attached: Vec<Attached>,
+}
+
+struct Attached {
+    node: String,
+    bytes: u64,
+    /// Dropping it would unlink the backing file, and its name would show as deleted.
+    _backing: NamedTempFile,
+}
+
+impl Loops {
+    /// Attaches `count` devices of `bytes` each; returns their nodes.
+    pub(crate) fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
+        self.check(count, bytes)?;
+        (0..count).map(|_| self.attach_next(bytes)).collect()
+    }
+
+    /// The nodes of all attached devices.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.attached.iter().map(|attached| attached.node.as_str())
+    }
+
+    fn check(&self, count: u32, bytes: u64) -> Result<(), Failure> {
+        let refuse = |why| Err(Failure::new(format!("attach `{count}` loop devices of `{bytes}` bytes"), why));
+        if count == 0 || self.attached.len() + count as usize > MOST {
+            return refuse(format!("expected 1 to {MOST} devices in all, {} are attached", self.attached.len()));
+        }
+        if bytes == 0 || !bytes.is_multiple_of(512) {
+            return refuse("expected whole sectors of 512 bytes".into());
+        }
+        let all = self.attached.iter().map(|attached| attached.bytes).sum::<u64>();
+        let all = bytes.checked_mul(count.into()).and_then(|more| more.checked_add(all));
+        let room = room()?;
+        match all {
+            Some(all) if all <= room => Ok(()),
+            _ => refuse(format!("all backing files may have {room} bytes of the guest's memory")),
+        }
+    }
+
+    fn attach_next(&mut self, bytes: u64) -> Result<String, Failure> {
+        let number = self.attached.len();
+        let node = format!("/dev/loop{number}");
+        // No random part: the name shows in sysfs, and every run must be the same.
+        let backing = tempfile::Builder::new()
+            .prefix(&format!("loop{number}"))
+            .suffix(".img")
+            .rand_bytes(0)
+            .tempfile_in(BACKING)
+            .attempt(|| format!("make a backing file of `{node}` in `{BACKING}`"))?;
+        backing.as_file().set_len(bytes).attempt(|| format!("size `{}`", backing.path().display()))?;
+        attach(&node, backing.path()).attempt(|| format!("attach `{node}` to `{}`", backing.path().display()))?;
+        self.attached.push(Attached { node: node.clone(), bytes, _backing: backing });
+        Ok(node)
+    }
+}
+
+fn attach(node: &str, backing: &Path) -> io::Result<()> {
+    let device = LoopControl::open()?.next_free()?;
+    match device.path() {
+        Some(path) if path == Path::new(node) => device.attach_file(backing),
+        other => Err(io::Error::other(format!("the first free device is {other:?}"))),
+    }
+}
+
+/// Bytes that all backing files may have together: what the tmpfs holds, and what memory holds.
+fn room() -> Result<u64, Failure> {
+    let space = statvfs(BACKING).attempt(|| format!("look at `{BACKING}`"))?;
+    let size = space.blocks() * space.fragment_size();
+    let path = "/proc/meminfo";
+    let meminfo = fs::read_to_string(path).attempt(|| format!("read `{path}`"))?;
+    let available =
+        available(&meminfo).ok_or_else(|| Failure::new(format!("read `{path}`"), "there is no line `MemAvailable`"))?;
+    let used = (space.blocks() - space.blocks_free()) * space.fragment_size();
+    Ok(size.min((available + used).saturating_sub(RESERVE)))
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_in_bytes() {
+        assert_eq!(available("MemTotal:  9 kB\nMemAvailable:     123 kB\nBuffers: 1 kB\n"), Some(123 * 1024));
+        assert_eq!(available("MemTotal:  9 kB\n"), None);
+    }
+}

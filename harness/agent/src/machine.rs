@@ -1,0 +1,114 @@
+//! The guest at work: one loop that waits for children, kernel messages and uevents, and nothing else that waits.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use mdlab_protocol::Exit;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+
+use crate::children::{Change, next_change};
+use crate::clock::Deadline;
+use crate::failure::{Attempt, Failure};
+use crate::link::Link;
+use crate::loops::Loops;
+use crate::recorder::Recorder;
+use crate::trace::Tracer;
+
+/// Everything that lives as long as the guest.
+pub(crate) struct Machine {
+    pub(crate) link: Link,
+    pub(crate) recorder: Recorder,
+    pub(crate) tracer: Tracer,
+    pub(crate) loops: Loops,
+    children: SignalFd,
+}
+
+/// What happened during one wait.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Children that ended.
+    pub(crate) ended: Vec<(Pid, Exit)>,
+    /// Nothing happened at all until the deadline.
+    pub(crate) quiet: bool,
+}
+
+/// Why a wait ended.
+struct Woken {
+    /// Nothing happened.
+    quiet: bool,
+    /// One of the recorder's sources is readable.
+    sources: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(link: Link, recorder: Recorder) -> Result<Self, Failure> {
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGCHLD);
+        mask.thread_block().attempt(|| "block `SIGCHLD`".into())?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let children = SignalFd::with_flags(&mask, flags).attempt(|| "open a signalfd".into())?;
+        Ok(Self { link, recorder, tracer: Tracer::default(), loops: Loops::default(), children })
+    }
+
+    /// Waits until something happens, deals with it, and records it. `attributes` are files of sysfs and /proc whose
+    /// change, as the kernel notifies it, counts as something.
+    pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<Progress, Failure> {
+        let Woken { quiet, sources } = self.wait(attributes, deadline)?;
+        let mut progress = Progress { ended: Vec::new(), quiet };
+        self.recorder.set_ready(sources);
+        // Pending signals of one kind are merged, so that one stands for any number of children, and there is no other.
+        self.children.read_signal().attempt(|| "read the signalfd".into())?;
+        while let Some((child, change)) = next_change() {
+            progress.quiet = false;
+            self.tracer.handle(child, change, &mut self.recorder);
+            if let Change::Ended(exit) = change {
+                progress.ended.push((child, exit));
+            }
+            self.send_full_parts()?;
+        }
+        self.recorder.drain_if_ready();
+        self.send_full_parts()?;
+        Ok(progress)
+    }
+
+    /// Sends everything that has been recorded, so that the reply to a request can follow.
+    pub(crate) fn send_recording(&mut self) -> Result<(), Failure> {
+        self.recorder.drain();
+        while let Some(part) = self.recorder.part() {
+            self.link.record(part)?;
+        }
+        Ok(())
+    }
+
+    fn send_full_parts(&mut self) -> Result<(), Failure> {
+        while self.recorder.is_full()
+            && let Some(part) = self.recorder.part()
+        {
+            self.link.record(part)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self, attributes: &[File], deadline: Deadline) -> Result<Woken, Failure> {
+        let sources = std::iter::once(self.children.as_fd()).chain(self.recorder.descriptors());
+        let mut polled: Vec<_> = sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        let notified = PollFlags::POLLPRI | PollFlags::POLLERR;
+        polled.extend(attributes.iter().map(|file| PollFd::new(file.as_fd(), notified)));
+        loop {
+            match poll(&mut polled, deadline.timeout()) {
+                Ok(0) => return Ok(Woken { quiet: true, sources: false }),
+                Ok(_) => {
+                    let count = 1 + self.recorder.descriptors().count();
+                    let sources = polled[1..count].iter().any(|source| source.any().unwrap_or(true));
+                    return Ok(Woken { quiet: false, sources });
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error).attempt(|| "poll".into()),
+            }
+        }
+    }
+}

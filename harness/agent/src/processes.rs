@@ -1,0 +1,89 @@
+//! The processes of the guest, as /proc shows them.
+
+use std::collections::HashSet;
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A process in /proc/PID/stat.
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    session: i32,
+    dead: bool,
+}
+
+/// Kills a process, all its descendants and all of its session; returns how many there were.
+pub(crate) fn kill_family(root: Pid) -> usize {
+    let all = all();
+    let family = family(&all, root.as_raw());
+    for pid in &family {
+        // It may have ended meanwhile.
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+    }
+    family.len()
+}
+
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| parse(&fs::read_to_string(entry.path().join("stat")).ok()?)).collect()
+}
+
+fn family(all: &[Process], root: i32) -> HashSet<i32> {
+    let mut family = HashSet::from([root]);
+    let belongs = |process: &Process, family: &HashSet<i32>| {
+        process.pid == root || process.session == root || family.contains(&process.parent)
+    };
+    // A child may be listed before its parent, so until nothing is found any more.
+    let mut before = 0;
+    while before != family.len() {
+        before = family.len();
+        family.extend(
+            all.iter().filter(|process| belongs(process, &family)).map(|process| process.pid).collect::<Vec<_>>(),
+        );
+    }
+    family.retain(|pid| all.iter().any(|process| process.pid == *pid && !process.dead));
+    family
+}
+
+/// `pid (comm) state ppid pgrp session ...`; comm may hold anything, spaces and brackets too.
+fn parse(stat: &str) -> Option<Process> {
+    let (pid, rest) = stat.split_once(" (")?;
+    let (_, rest) = rest.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let dead = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    Some(Process { pid: pid.parse().ok()?, parent, session, dead })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_stat_is_parsed() {
+        let process = parse("42 (a) b (c) S 7 41 40 0 -1 4194560").unwrap();
+        assert_eq!(process, Process { pid: 42, parent: 7, session: 40, dead: false });
+        assert!(parse("42 (x) Z 1 2 3 0").unwrap().dead);
+        assert_eq!(parse("nonsense"), None);
+    }
+
+    #[test]
+    fn a_family_is_descendants_and_session_alike() {
+        let process = |pid, parent, session| Process { pid, parent, session, dead: false };
+        let all = [
+            process(5, 4, 1),
+            process(1, 0, 1),
+            process(2, 1, 2),
+            process(4, 2, 9),
+            process(6, 1, 2),
+            process(7, 1, 1),
+        ];
+        let mut pids: Vec<_> = family(&all, 2).into_iter().collect();
+        pids.sort_unstable();
+        assert_eq!(pids, [2, 4, 5, 6]);
+    }
+}

@@ -1,0 +1,46 @@
+//! Answers the host's requests, one after the other, for ever.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use mdlab_protocol::{Reply, Request};
+
+use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::{boot, command, observe, settle};
+
+/// How long udev may take for attached devices.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// Serves. Returns only when the host cannot be reached or breaks the protocol.
+pub(crate) fn serve(machine: &mut Machine) -> Result<Infallible, Failure> {
+    // What happened before the first request is nobody's doing.
+    machine.recorder.forget();
+    let mut reply = Reply::Ready;
+    loop {
+        machine.send_recording()?;
+        reply = match machine.link.exchange(&reply)? {
+            Ok(request) => answer(machine, request).unwrap_or_else(|failure| Reply::Failed(failure.to_string())),
+            Err(error) => Reply::Failed(format!("decode a request: {error}")),
+        };
+    }
+}
+
+fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
+    match request {
+        Request::Seed(bytes) => boot::seed(&bytes).map(|()| Reply::Ready),
+        Request::Attach { count, bytes } => attach(machine, count, bytes),
+        Request::Run(command) => command::run(machine, &command),
+        Request::Settle(settle) => settle::settle(machine, &settle),
+        Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
+        Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
+    }
+}
+
+fn attach(machine: &mut Machine, count: u32, bytes: u64) -> Result<Reply, Failure> {
+    let nodes = machine.loops.attach(count, bytes)?;
+    match settle::wait(machine, false, SETTLE)? {
+        None => Ok(Reply::Attached(nodes)),
+        Some(reasons) => Err(Failure::new(format!("attach {}", nodes.join(", ")), reasons)),
+    }
+}

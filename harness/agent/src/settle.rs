@@ -1,0 +1,87 @@
+//! Waits until nothing happens any more, in udev and in md.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mdlab_protocol::{Reply, Settle};
+
+use crate::arrays::{self, Activity};
+use crate::clock::Deadline;
+use crate::failure::{Attempt, Failure};
+use crate::machine::Machine;
+
+/// Counts the kernel's uevents.
+const SEQNUM: &str = "/sys/kernel/uevent_seqnum";
+
+/// There as long as udevd works on events.
+const QUEUE: &str = "/run/udev/queue";
+
+/// How long nothing must have happened once nothing is known to be under way. It covers what has no number yet: a
+/// closed device that udevd is about to announce as changed (it watches by inotify), md's thread before its first turn.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// How long udev may leave an event unannounced that is not in its queue, before it counts as one that never comes.
+const NEVER: Duration = Duration::from_secs(1);
+
+/// How often md is looked at although it has not notified anything. A safety net; in virtual time it costs nothing.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Most reasons that are given.
+const REASONS: usize = 8;
+
+/// Waits as the host asks.
+pub(crate) fn settle(machine: &mut Machine, settle: &Settle) -> Result<Reply, Failure> {
+    let limit = Duration::from_millis(settle.limit_ms);
+    Ok(match wait(machine, settle.md, limit)? {
+        None => Reply::Settled,
+        Some(reasons) => Reply::Unsettled(format!("waited {} ms: {reasons}", settle.limit_ms)),
+    })
+}
+
+/// Waits for udev, and for md if asked. Returns what is still going on when the time is over.
+pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<Option<String>, Failure> {
+    let deadline = Deadline::after(limit);
+    loop {
+        let Activity { watched, reasons } = if md { arrays::activity()? } else { Activity::default() };
+        // The count is read before the socket: everything that was counted has been sent.
+        let sequence = sequence()?;
+        machine.recorder.drain();
+        let announcements = machine.recorder.announcements();
+        let missing = announcements.missing(sequence);
+
+        if deadline.passed() {
+            let mut all = reasons;
+            all.truncate(REASONS);
+            all.extend(missing);
+            if all.is_empty() {
+                all.push("events do not cease".into());
+            }
+            return Ok(Some(all.join("; ")));
+        }
+        if !reasons.is_empty() {
+            machine.advance(&watched, deadline.min(Deadline::after(AGAIN)))?;
+        } else if missing.is_none() {
+            if machine.advance(&watched, Deadline::after(QUIET))?.quiet {
+                return Ok(None);
+            }
+        } else if machine.advance(&watched, deadline.min(Deadline::after(NEVER)))?.quiet && udev_has_nothing_to_do() {
+            machine.recorder.announcements().give_up(sequence);
+        }
+    }
+}
+
+fn sequence() -> Result<u64, Failure> {
+    let text = fs::read_to_string(SEQNUM).attempt(|| format!("read `{SEQNUM}`"))?;
+    text.trim().parse().map_err(|_| Failure::new(format!("read `{SEQNUM}`"), format!("`{text}` is no number")))
+}
+
+/// Whether udevd lives and its queue is empty, so that what it has not announced it never will.
+fn udev_has_nothing_to_do() -> bool {
+    let lives = fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
+        // The name is cut at 15 bytes, which it has when it is spelt in full.
+        fs::read_to_string(entry.path().join("comm"))
+            .is_ok_and(|name| ["systemd-udevd", "(udev-worker)", "udevd"].contains(&name.trim()))
+    });
+    lives && !Path::new(QUEUE).exists()
+}

@@ -1,0 +1,94 @@
+//! The five channels of a recording, each rendered as text that a person can review.
+
+use std::fmt;
+
+use mdlab_metadata::{Format, Superblock, locations};
+use mdlab_protocol::Observation;
+
+use crate::recording::Step;
+use crate::redaction::Redaction;
+
+pub(crate) mod call;
+mod dmesg;
+mod state;
+mod superblock;
+mod syscalls;
+pub(crate) mod uevents;
+
+pub(crate) use superblock::changes_of_all as superblock_changes;
+pub(crate) use syscalls::of_process;
+
+/// One way to look at what happened; a snapshot file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Command lines, how they ended, what they wrote, and the system calls that decide something.
+    Syscalls,
+    /// Every kernel message.
+    Dmesg,
+    /// What the kernel and udev announced.
+    Uevents,
+    /// Every member's superblock, and what changed in it.
+    Superblock,
+    /// `/proc/mdstat`, sysfs, device nodes and links.
+    State,
+}
+
+impl Channel {
+    /// All of them, in the order in which they are compared.
+    pub const ALL: [Self; 5] = [Self::Syscalls, Self::Dmesg, Self::Uevents, Self::Superblock, Self::State];
+
+    /// Its name, and that of its snapshot file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Syscalls => "syscalls",
+            Self::Dmesg => "dmesg",
+            Self::Uevents => "uevents",
+            Self::Superblock => "superblock",
+            Self::State => "state",
+        }
+    }
+
+    /// Whether it may differ from one mdadm to another on the same kernel.
+    pub fn depends_on_tool(self) -> bool {
+        matches!(self, Self::Syscalls | Self::Superblock)
+    }
+
+    /// Renders all steps.
+    pub fn render(self, steps: &[Step], redaction: &Redaction) -> String {
+        let mut text = String::new();
+        let mut before = None;
+        for step in steps {
+            let lines = match self {
+                Self::Syscalls => syscalls::render(step, redaction),
+                Self::Dmesg => dmesg::render(step),
+                Self::Uevents => uevents::render(step, redaction),
+                Self::Superblock => superblock::render(&step.after, before, redaction),
+                Self::State => state::render(&step.after, redaction),
+            };
+            text.push_str(&format!("## {}\n{}\n", step.label, lines));
+            before = Some(&step.after);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Every superblock that was found: the member, the format whose place it lies in, and what it says.
+pub(crate) fn superblocks(observation: &Observation) -> Vec<(&str, Format, Superblock)> {
+    let mut found = Vec::new();
+    for member in &observation.members {
+        for location in locations(member.bytes) {
+            let region = member.superblocks.iter().find(|region| region.offset == location.offset);
+            let decoded = region.map(|region| Superblock::decode(location.format, &region.bytes));
+            if let Some(Ok(superblock)) = decoded {
+                found.push((member.path.as_str(), location.format, superblock));
+            }
+        }
+    }
+    found
+}

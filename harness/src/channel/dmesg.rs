@@ -1,0 +1,26 @@
+//! Kernel messages.
+
+use mdlab_protocol::{Event, KernelMessage, What};
+
+use crate::recording::Step;
+
+/// Names of the levels (Documentation/ABI/testing/dev-kmsg).
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+
+pub(super) fn render(step: &Step) -> String {
+    step.events.iter().filter_map(message).map(|line| line + "\n").collect()
+}
+
+fn message(event: &Event) -> Option<String> {
+    match &event.what {
+        What::Kernel(message) => Some(line(message)),
+        What::Lost(what) => Some(format!("LOST: {what}")),
+        _ => None,
+    }
+}
+
+/// A message and its level.
+fn line(message: &KernelMessage) -> String {
+    let level = LEVELS.get(usize::from(message.level)).copied().unwrap_or("?");
+    format!("{level:6} {}", message.text.replace('\n', "\n       "))
+}

@@ -1,0 +1,66 @@
+//! Command lines, how they ended, what they wrote, and the system calls that decide something.
+
+use mdlab_protocol::{Descriptor, Event, Exit, Process, ProcessChange, What};
+
+use super::call;
+use crate::recording::{Command, Step};
+use crate::redaction::Redaction;
+
+pub(super) fn render(step: &Step, redaction: &Redaction) -> String {
+    let commands = step.commands.iter().map(|command| of_command(command, redaction));
+    let events = step.events.iter().filter_map(|event| of_event(event, redaction));
+    commands.chain(folded(events).map(|line| line + "\n")).collect()
+}
+
+/// Lines with what repeats said once: mdadm deletes each of sixteen partitions that a disk might have.
+fn folded(lines: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for line in lines {
+        match runs.last_mut() {
+            Some((last, count)) if *last == line => *count += 1,
+            _ => runs.push((line, 1)),
+        }
+    }
+    runs.into_iter().map(|(line, count)| if count == 1 { line } else { format!("{line}  [{count} times]") })
+}
+
+fn of_command(command: &Command, redaction: &Redaction) -> String {
+    let mut text = format!("$ {}\n", redaction.text(&command.line()));
+    let mut lines = |mark: &str, body: &str| {
+        text.extend(redaction.text(body).lines().map(|line| format!("{mark} {line}").trim_end().to_owned() + "\n"));
+    };
+    lines("<", &command.stdin);
+    lines("|", &String::from_utf8_lossy(&command.output.stdout));
+    lines("!", &String::from_utf8_lossy(&command.output.stderr));
+    if command.output.cut > 0 {
+        lines("…", &format!("{} more bytes", command.output.cut));
+    }
+    text + &command.ending() + "\n"
+}
+
+/// The lines of an event that belongs to this channel.
+fn of_event(event: &Event, redaction: &Redaction) -> Option<String> {
+    Some(match &event.what {
+        What::Syscall(call) => format!("{} {}", redaction.pid(call.pid), call::line(call, redaction)),
+        What::Process(process) => of_process(process, redaction),
+        What::Files { pid, closing, before, after } => {
+            let files = |files: &[Descriptor]| {
+                files.iter().map(|file| format!("\n         {}", call::descriptor(file, redaction))).collect::<String>()
+            };
+            let pid = redaction.pid(*pid);
+            format!("{pid} closes {closing}\n     before{}\n     after{}", files(before), files(after))
+        }
+        _ => return None,
+    })
+}
+
+pub(crate) fn of_process(process: &Process, redaction: &Redaction) -> String {
+    let pid = redaction.pid(process.pid);
+    match &process.change {
+        ProcessChange::Forked { parent } => format!("{pid} is forked by {}", redaction.pid(*parent)),
+        ProcessChange::Executed(argv) => format!("{pid} executes {}", redaction.text(&shell_words::join(argv))),
+        ProcessChange::Exited(Exit::Status(status)) => format!("{pid} exits with {status}"),
+        ProcessChange::Exited(Exit::Signal(signal)) => format!("{pid} is killed by signal {signal}"),
+        ProcessChange::Exited(Exit::TimedOut) => format!("{pid} is killed at its limit"),
+    }
+}

@@ -1,0 +1,73 @@
+//! What to run on: a kernel, a tool, an acceleration, a seed.
+
+use std::str::FromStr;
+
+use mdlab_vm::{AccelChoice, KernelSource, Suite};
+
+use crate::failure::Failure;
+use crate::tool::ToolSource;
+
+/// The suite of the kernel and the tool where nothing else is asked for.
+pub(crate) const DEFAULT_SUITE: &str = "bookworm";
+
+/// What to run on. Every field has an environment variable, so that a scenario runs on any machine unchanged.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// `MDLAB_KERNEL`.
+    pub kernel: KernelSource,
+    /// `MDLAB_MDADM`.
+    pub tool: ToolSource,
+    /// `MDLAB_ACCEL`.
+    pub accel: AccelChoice,
+    /// `MDLAB_SEED`: mixed into the guest's random pool, so that UUIDs and whatever else is random differ.
+    pub seed: Option<u64>,
+}
+
+impl Choice {
+    /// The choice of the environment; a kernel of Debian's brings its own suite's mdadm unless another is asked for.
+    pub fn from_environment() -> Result<Self, Failure> {
+        Self::new(
+            variable("MDLAB_KERNEL")?,
+            variable("MDLAB_MDADM")?,
+            variable("MDLAB_ACCEL")?,
+            variable("MDLAB_SEED")?,
+        )
+    }
+
+    /// A choice whose missing parts are the defaults.
+    pub fn new(
+        kernel: Option<KernelSource>,
+        tool: Option<ToolSource>,
+        accel: Option<AccelChoice>,
+        seed: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let suite = DEFAULT_SUITE.parse::<Suite>().map_err(Failure::usage)?;
+        let kernel = kernel.unwrap_or(KernelSource::Debian(suite.clone()));
+        let tool = tool.unwrap_or_else(|| match &kernel {
+            KernelSource::Debian(suite) => ToolSource::Debian(suite.clone()),
+            KernelSource::File { .. } => ToolSource::Debian(suite),
+        });
+        Ok(Self { kernel, tool, accel: accel.unwrap_or_default(), seed })
+    }
+
+    /// The options of the command line that make this choice.
+    pub fn options(&self) -> String {
+        let mut text = format!("--kernel {} --mdadm {}", self.kernel, self.tool);
+        if self.accel != AccelChoice::default() {
+            text.push_str(&format!(" --accel {}", self.accel));
+        }
+        if let Some(seed) = self.seed {
+            text.push_str(&format!(" --seed {seed}"));
+        }
+        text
+    }
+}
+
+fn variable<T: FromStr<Err: std::fmt::Display>>(name: &str) -> Result<Option<T>, Failure> {
+    match std::env::var(name) {
+        Ok(text) if !text.is_empty() => {
+            text.parse().map(Some).map_err(|error| Failure::usage(format!("read the variable {name}: {error}")))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use mdlab_vm::{AccelChoice, KernelSource};
+
+use crate::choice::Choice;
+use crate::failure::Failure;
+use crate::tool::ToolSource;
+
+mod doctor;
+mod run;
+mod trace;
+
+/// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
+///
+/// Exit status: 0 pass, 1 drift (a snapshot differs), 2 usage, 3 kernel (a panic, a hang), 4 boot (the kernel never
+/// reached the agent), 5 tool (a command ended otherwise than it should), 6 infra (QEMU, disk space, a missing program).
+#[derive(Parser)]
+#[command(name = "mdlab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Records command lines in a fresh machine, and shows what md did.
+    Trace(trace::Trace),
+    /// Runs the scenarios of the workspace around the current folder.
+    Run(run::Run),
+    /// Says what this machine has and lacks.
+    Doctor(doctor::Doctor),
+}
+
+/// What to run on.
+#[derive(Args)]
+struct Machine {
+    /// The kernel: `debian:SUITE`, or `file:PATH[,modules:DIR]` [default: debian:bookworm].
+    #[arg(long, env = "MDLAB_KERNEL")]
+    kernel: Option<KernelSource>,
+    /// The mdadm: `debian:SUITE`, or `file:PATH` [default: that of the kernel's suite].
+    #[arg(long, env = "MDLAB_MDADM")]
+    mdadm: Option<ToolSource>,
+    /// `tcg` is the same on every run; `kvm` insists on KVM; `auto` takes KVM where the machine boots under it [default: tcg].
+    #[arg(long, env = "MDLAB_ACCEL")]
+    accel: Option<AccelChoice>,
+    /// Mixed into the guest's random pool: another seed, other UUIDs.
+    #[arg(long, env = "MDLAB_SEED")]
+    seed: Option<u64>,
+}
+
+impl Machine {
+    fn choice(&self) -> Result<Choice, Failure> {
+        Choice::new(self.kernel.clone(), self.mdadm.clone(), self.accel, self.seed)
+    }
+}
+
+/// Runs the command line, and ends with the exit status of its outcome.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Trace(trace) => trace.run(),
+        Command::Run(run) => run.run(),
+        Command::Doctor(doctor) => doctor.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("mdlab: {failure}");
+            failure.class.exit_status().into()
+        }
+    }
+}
+
+/// Tells what takes time.
+fn notice(text: &str) {
+    eprintln!("mdlab: {text}");
+}
+
+/// Prints to the standard output. Whoever reads it may stop to; that is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::infra(format!("write to the standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,131 @@
+//! `mdlab doctor`: what this machine has and lacks.
+
+use std::path::Path;
+
+use clap::Args;
+use mdlab_vm::{AccelChoice, Cache, Qemu};
+
+use super::{Machine, notice, print};
+use crate::failure::Failure;
+use crate::laboratory::Laboratory;
+
+/// Says what this machine has and lacks, and the command that mends each lack. KVM is proven by booting under it.
+#[derive(Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// A finding: what was looked at, what was found, and whether mdlab can do without.
+struct Finding {
+    what: &'static str,
+    found: Result<String, String>,
+    needed: bool,
+}
+
+/// Programs of the host, and what has them.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("apt-get", "Debian or Ubuntu has it; elsewhere name kernels as `file:PATH`"),
+    ("dpkg-deb", "`apt-get install dpkg`"),
+    ("depmod", "`apt-get install kmod`"),
+    ("cargo", "install Rust with rustup"),
+    ("cargo-nextest", "`cargo install --locked cargo-nextest`"),
+];
+
+/// Bytes of memory that two machines at once are comfortable with.
+const MEMORY: u64 = 1 << 30;
+
+/// Bytes of disk that packages, a kernel and a few kept machines take.
+const DISK: u64 = 2 << 30;
+
+impl Doctor {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut findings = vec![qemu(), memory(), cache()];
+        findings.extend(PROGRAMS.map(|(program, mend)| find_program(program, mend)));
+        findings.push(keyring());
+        let lacks = findings.iter().any(|finding| finding.needed && finding.found.is_err());
+        if !lacks {
+            findings.extend([self.boots(AccelChoice::Tcg), self.boots(AccelChoice::Kvm)]);
+        }
+        let count = findings.iter().filter(|finding| finding.needed && finding.found.is_err()).count();
+        print(&findings.iter().map(line).collect::<String>())?;
+        match count {
+            0 => Ok(()),
+            _ => Err(Failure::infra(format!("this machine lacks {count} of the things that mdlab needs"))),
+        }
+    }
+
+    /// Boots the machine that was asked for; that alone proves that it can be booted.
+    fn boots(&self, accel: AccelChoice) -> Finding {
+        let boot = || {
+            let choice = crate::choice::Choice { accel, ..self.machine.choice()? };
+            let laboratory = Laboratory::open(&choice, &mut notice)?;
+            laboratory.fork()?;
+            Ok::<_, Failure>(format!("{} boots and forks", laboratory.machine()))
+        };
+        let found = boot().map_err(|failure| failure.message);
+        match accel {
+            AccelChoice::Kvm => {
+                let found = found.map_err(|cause| format!("{cause}\n  mdlab does without: emulation is its default"));
+                Finding { what: "kvm", found, needed: false }
+            }
+            _ => Finding { what: "emulation", found, needed: true },
+        }
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let (mark, text) = match &finding.found {
+        Ok(text) => ("ok", text),
+        Err(text) if finding.needed => ("LACKS", text),
+        Err(text) => ("without", text),
+    };
+    format!("{mark:8}{:15}{}\n", finding.what, text.replace('\n', "\n                       "))
+}
+
+fn qemu() -> Finding {
+    let found = Qemu::find().map(|qemu| format!("{} {}", qemu.program.display(), qemu.version));
+    Finding { what: "qemu", found: found.map_err(|error| error.message), needed: true }
+}
+
+fn memory() -> Finding {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let bytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024;
+    let said = format!("{} MiB available for guests' memory, which is shared and lives in no folder", bytes >> 20);
+    let found = if bytes >= MEMORY { Ok(said) } else { Err(format!("{said}; {} MiB are needed", MEMORY >> 20)) };
+    Finding { what: "shared memory", found, needed: true }
+}
+
+fn cache() -> Finding {
+    let look = || {
+        let cache = Cache::open().map_err(|error| error.message)?;
+        let path = cache.path("");
+        let status =
+            nix::sys::statvfs::statvfs(&path).map_err(|error| format!("look at `{}`: {error}", path.display()))?;
+        let free = status.blocks_available() * status.fragment_size();
+        let said = format!("`{}`, {} MiB free", path.display(), free >> 20);
+        if free >= DISK {
+            Ok(said)
+        } else {
+            Err(format!("{said}; {} MiB are needed: name another folder in MDLAB_CACHE", DISK >> 20))
+        }
+    };
+    Finding { what: "cache", found: look(), needed: true }
+}
+
+fn find_program(program: &'static str, mend: &str) -> Finding {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let found = path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
+    let found = found.map(|path| path.display().to_string()).ok_or_else(|| format!("not found: {mend}"));
+    Finding { what: program, found, needed: true }
+}
+
+fn keyring() -> Finding {
+    let path = mdlab_vm::Packages::KEYRING;
+    let found = match Path::new(path).exists() {
+        true => Ok(path.to_owned()),
+        false => Err("not found: `apt-get install debian-archive-keyring`".to_owned()),
+    };
+    Finding { what: "keyring", found, needed: true }
+}

@@ -1,0 +1,121 @@
+//! `mdlab trace`: records command lines in a fresh machine.
+
+use clap::Args;
+use mdlab_protocol::Exit;
+
+use super::{Machine, notice, print};
+use crate::failure::{Class, Failure};
+use crate::folder;
+use crate::laboratory::Laboratory;
+use crate::session::Session;
+use crate::story::Story;
+
+/// Records command lines in a fresh machine, and shows what md did.
+///
+/// Example: mdlab trace 'mdadm --create /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1' 'mdadm --stop /dev/md0'
+#[derive(Args)]
+pub(super) struct Trace {
+    /// Command lines, one step each: split into words as a shell does, run without a shell. After each, udev and md come
+    /// to rest before the next begins.
+    #[arg(required = true, value_name = "COMMAND")]
+    commands: Vec<String>,
+    #[command(flatten)]
+    machine: Machine,
+    /// Answers prompts: each command finds this line on its standard input.
+    #[arg(long, value_name = "TEXT", default_value = "y")]
+    stdin: String,
+    /// Disks to attach as /dev/loop0, /dev/loop1 and so on.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    disks: u32,
+    /// Size of each disk: bytes, or with K, M or G.
+    #[arg(long, default_value = "10M", value_parser = size)]
+    size: u64,
+    /// Print the redacted recording as JSON.
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
+    /// Print the unredacted recording as JSON.
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Trace {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let lines: Vec<Vec<String>> = self.commands.iter().map(|line| words(line)).collect::<Result<_, _>>()?;
+        let laboratory = Laboratory::open(&self.machine.choice()?, &mut notice)?;
+        let mut session = laboratory.fork()?;
+        let outcome = self.record(&mut session, &lines);
+        self.show(&session)?;
+        outcome.map_err(|mut failure| {
+            // The failure itself matters more than a failure to write down its evidence.
+            failure.evidence.folder = folder::evidence(laboratory.machine(), "trace").ok().inspect(|folder| {
+                let _ = folder::write_recording(folder, session.recording());
+                let _ = std::fs::write(folder.join("console.log"), session.console());
+            });
+            failure
+        })
+    }
+
+    fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
+        session.attach(self.disks, self.size)?;
+        for (number, words) in (1..).zip(lines) {
+            let outcome = session.run(words, &format!("{}\n", self.stdin)).map(|command| command.exit);
+            if outcome.is_ok() {
+                session.settle(true)?;
+            }
+            if outcome.as_ref().map_or_else(|failure| failure.class == Class::Tool, |_| true) {
+                session.end_step(&format!("step {number}"))?;
+            }
+            let exit = outcome?;
+            if exit != Exit::Status(0) {
+                let text = format!("expected `{}` to end with status 0", shell_words::join(words));
+                return Err(session.failure(Class::Tool, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, session: &Session) -> Result<(), Failure> {
+        let recording = session.recording();
+        let json =
+            |value: serde_json::Result<String>| value.map_err(|error| Failure::infra(format!("encode: {error}")));
+        print(&match (self.json, self.raw) {
+            (true, _) => json(serde_json::to_string_pretty(&Story::redacted(recording).json()))? + "\n",
+            (_, true) => json(serde_json::to_string_pretty(recording))? + "\n",
+            _ => Story::raw(recording).text(),
+        })
+    }
+}
+
+fn words(line: &str) -> Result<Vec<String>, Failure> {
+    match shell_words::split(line) {
+        Ok(words) if !words.is_empty() => Ok(words),
+        Ok(_) => Err(Failure::usage("expected a command line, got an empty one")),
+        Err(error) => Err(Failure::usage(format!("split `{line}` into words: {error}"))),
+    }
+}
+
+/// A size: `10M` is ten mebibytes.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.chars().last() {
+        Some('K' | 'k') => (&text[..text.len() - 1], 10),
+        Some('M' | 'm') => (&text[..text.len() - 1], 20),
+        Some('G' | 'g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift)).filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| format!("expected a size such as `10M`, `512K` or `1G`, got `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_powers_of_two() {
+        assert_eq!((size("10M"), size("4k"), size("1G"), size("512")), (Ok(10 << 20), Ok(4096), Ok(1 << 30), Ok(512)));
+        for text in ["", "M", "0", "ten", "-1", "99999999999G"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Failures and their classes.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Whose fault a failure is; each class has an exit status of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A snapshot differs.
+    Drift = 1,
+    /// What was asked for makes no sense.
+    Usage = 2,
+    /// The kernel failed: a panic, a hang.
+    Kernel = 3,
+    /// The kernel never reached the agent, or lacks what the agent needs.
+    Boot = 4,
+    /// A command ended otherwise than the scenario says.
+    Tool = 5,
+    /// Not the kernel's fault: QEMU, disk space, a missing program.
+    Infra = 6,
+}
+
+impl Class {
+    /// The exit status of a program that failed so.
+    pub fn exit_status(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Drift => "drift",
+            Self::Usage => "usage",
+            Self::Kernel => "kernel",
+            Self::Boot => "boot",
+            Self::Tool => "tool",
+            Self::Infra => "infra",
+        })
+    }
+}
+
+/// A failure: what was expected and what came, then the evidence, then the command that runs it again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct Failure {
+    /// Whose fault it is.
+    pub class: Class,
+    /// What was expected, what came, what to do.
+    pub message: String,
+    /// What else is known.
+    pub evidence: Box<Evidence>,
+}
+
+/// What is known of a failure, as far as it goes.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What had been done before: the last command line and how it ended.
+    pub after: Option<String>,
+    /// The machine: kernel, tool, acceleration.
+    pub machine: Option<String>,
+    /// The end of the console.
+    pub console: Option<String>,
+    /// Where the recording and the console were written.
+    pub folder: Option<PathBuf>,
+    /// One command that runs it again.
+    pub rerun: Option<String>,
+}
+
+impl Failure {
+    /// A failure without evidence.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), evidence: Box::default() }
+    }
+
+    /// A failure with evidence.
+    pub fn with(class: Class, message: impl Into<String>, evidence: Evidence) -> Self {
+        Self { class, message: message.into(), evidence: evidence.into() }
+    }
+
+    /// What was asked for makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Class::Usage, message)
+    }
+
+    /// Not the kernel's fault.
+    pub fn infra(message: impl Into<String>) -> Self {
+        Self::new(Class::Infra, message)
+    }
+}
+
+/// Lines of the console that a message shows; the file has more.
+const CONSOLE_LINES: usize = 12;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.message)?;
+        let known = &*self.evidence;
+        let mut line = |name: &str, value: Option<&str>| match value {
+            Some(value) => write!(f, "\n  {:9}{value}", format!("{name}:")),
+            None => Ok(()),
+        };
+        line("after", known.after.as_deref())?;
+        line("machine", known.machine.as_deref())?;
+        if let Some(console) = known.console.as_deref().filter(|console| !console.trim().is_empty()) {
+            let lines: Vec<&str> = console.trim_end().lines().collect();
+            let tail = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
+            line("console", Some(&tail.join("\n           ")))?;
+        }
+        line("evidence", known.folder.as_ref().map(|path| path.display().to_string()).as_deref())?;
+        line("rerun", known.rerun.as_deref())
+    }
+}
+
+impl From<mdlab_vm::Error> for Failure {
+    fn from(error: mdlab_vm::Error) -> Self {
+        let class = match error.class {
+            mdlab_vm::Class::Usage => Class::Usage,
+            mdlab_vm::Class::Kernel => Class::Kernel,
+            mdlab_vm::Class::Boot => Class::Boot,
+            mdlab_vm::Class::Infra => Class::Infra,
+        };
+        Self::with(class, error.message, Evidence { console: error.console, ..Evidence::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_as_a_sentence_and_its_evidence() {
+        let evidence = Evidence {
+            after: Some("mdadm --stop /dev/md0 (exit 0)".into()),
+            console: Some((1..=14).map(|n| format!("line {n}\n")).collect()),
+            rerun: Some("mdlab run stops".into()),
+            ..Evidence::default()
+        };
+        let text = Failure::with(Class::Kernel, "the kernel panicked", evidence).to_string();
+        assert!(text.starts_with("kernel: the kernel panicked\n  after:   mdadm --stop /dev/md0 (exit 0)\n"), "{text}");
+        assert!(text.contains("  console: line 3\n           line 4\n"), "{text}");
+        assert!(text.ends_with("\n  rerun:   mdlab run stops"), "{text}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Where evidence is written: below the target folder of the workspace that a run belongs to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Class, Failure};
+use crate::recording::{MachineId, Recording};
+
+/// The folder for what a run leaves behind, `target/mdlab`: of the workspace around the package that cargo tests, or
+/// around the current folder; outside of any workspace it lies in the cache.
+pub(crate) fn base() -> Result<PathBuf, Failure> {
+    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
+        return Ok(PathBuf::from(target).join("mdlab"));
+    }
+    let start = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| std::env::current_dir().ok());
+    let start = start.unwrap_or_default();
+    match start.ancestors().find(|folder| folder.join("Cargo.lock").exists()) {
+        Some(root) => Ok(root.join("target/mdlab")),
+        None => Ok(mdlab_vm::Cache::open()?.path("evidence")),
+    }
+}
+
+/// Makes the folder for the evidence of one scenario on one machine.
+pub fn evidence(machine: &MachineId, title: &str) -> Result<PathBuf, Failure> {
+    let (linux, mdadm) = machine.versions().map_err(Failure::infra)?;
+    let name: String = title.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    make(base()?.join(format!("linux-{linux},mdadm-{mdadm}")).join(name))
+}
+
+/// Writes a recording into a folder.
+pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Failure> {
+    let path = folder.join("recording.json");
+    let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write `{}`: {error}", path.display()));
+    let text = serde_json::to_vec(recording).map_err(|error| failed(&error))?;
+    fs::write(&path, text).map_err(|error| failed(&error))
+}
+
+/// Leaves word of a failure's class for `mdlab run`, which asks for it by naming a folder in the environment.
+pub(crate) fn note_failure(title: &str, failure: &Failure) {
+    if let Some(folder) = std::env::var_os(FAILURES) {
+        let name = title.replace(['/', ':'], "_");
+        // Where it cannot be written, `mdlab run` still knows that something failed.
+        let _ = fs::write(Path::new(&folder).join(name), failure.class.to_string());
+    }
+}
+
+/// The classes that [`note_failure`] left word of.
+pub(crate) fn noted_failures(folder: &Path) -> Vec<Class> {
+    let texts = folder.read_dir().into_iter().flatten().flatten().map(|entry| fs::read_to_string(entry.path()));
+    texts.filter_map(|text| serde_json::from_value(serde_json::Value::String(text.ok()?)).ok()).collect()
+}
+
+/// The variable that names the folder for [`note_failure`].
+pub(crate) const FAILURES: &str = "MDLAB_FAILURES";
+
+fn make(folder: PathBuf) -> Result<PathBuf, Failure> {
+    match fs::create_dir_all(&folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => Err(Failure::infra(format!("make the folder `{}`: {error}", folder.display()))),
+    }
+}

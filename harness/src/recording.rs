@@ -1,0 +1,84 @@
+//! What happened in a guest, as it was recorded: nothing is left out, nothing is redacted.
+
+use mdlab_protocol::{Event, Exit, Observation, Output};
+use serde::{Deserialize, Serialize};
+
+use crate::version::Version;
+
+/// What happened in one guest, step by step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The machine.
+    pub machine: MachineId,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// The machine that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineId {
+    /// The release of the kernel: `6.1.0-50-cloud-amd64`.
+    pub kernel: String,
+    /// The version of mdadm: `4.2-5`.
+    pub mdadm: String,
+    /// `tcg` or `kvm`.
+    pub accel: String,
+}
+
+impl MachineId {
+    /// Versions of the kernel and of mdadm, as far as snapshots tell them apart.
+    pub fn versions(&self) -> Result<(Version, Version), String> {
+        Ok((self.kernel.parse()?, self.mdadm.parse()?))
+    }
+}
+
+impl std::fmt::Display for MachineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Linux {}, mdadm {}, {}", self.kernel, self.mdadm, self.accel)
+    }
+}
+
+/// A step: what was done, what happened meanwhile, and how things stood afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub label: String,
+    /// The commands that were run.
+    pub commands: Vec<Command>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// How the arrays and their members stood afterwards.
+    pub after: Observation,
+}
+
+/// A command that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// What was put into its standard input.
+    pub stdin: String,
+    /// How it ended.
+    pub exit: Exit,
+    /// What it wrote.
+    pub output: Output,
+}
+
+impl Command {
+    /// The command line, quoted where a shell would need it.
+    pub fn line(&self) -> String {
+        shell_words::join(&self.argv)
+    }
+
+    /// How it ended, in words: `exit 0`, `killed by SIGSEGV`.
+    pub fn ending(&self) -> String {
+        match self.exit {
+            Exit::Status(status) => format!("exit {status}"),
+            Exit::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
+                Ok(signal) => format!("killed by {signal}"),
+                Err(_) => format!("killed by signal {number}"),
+            },
+            Exit::TimedOut => "still running at its limit, killed".to_owned(),
+        }
+    }
+}

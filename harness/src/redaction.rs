@@ -1,0 +1,186 @@
+//! Redaction: what differs from run to run gets a name, and the same thing gets the same name wherever it shows.
+//!
+//! All of it is here. What is redacted: identifiers of arrays and members (they come from the random pool), process
+//! identifiers, times, sequence numbers of uevents, and how far a resync happened to be. What is never redacted: numbers
+//! that md decides, such as sizes, offsets, events and roles.
+
+use std::collections::BTreeMap;
+
+use mdlab_metadata::{FieldValue, Superblock, Time, Uuid};
+use mdlab_protocol::{Event, ProcessChange, What};
+
+use crate::channel::superblocks;
+use crate::recording::Recording;
+
+/// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
+const VOLATILE_PROPERTIES: [&str; 3] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ"];
+
+/// Properties that list things in the order of udev's hash tables, which are keyed at random.
+const SETS: [&str; 1] = ["DEVLINKS"];
+
+/// Names for what differs from run to run.
+#[derive(Debug, Default)]
+pub struct Redaction {
+    /// Off: everything is shown as it was.
+    transparent: bool,
+    uuids: Vec<(Uuid, String)>,
+    pids: BTreeMap<u32, String>,
+    /// Texts and their replacements.
+    words: Vec<(String, String)>,
+}
+
+impl Redaction {
+    /// Shows everything as it was.
+    pub fn none() -> Self {
+        Self { transparent: true, ..Self::default() }
+    }
+
+    /// Learns from a recording what must be named. Names are given in the order of first appearance.
+    pub fn of(recording: &Recording) -> Self {
+        let mut redaction = Self::default();
+        for step in &recording.steps {
+            for event in &step.events {
+                redaction.learn_pids(event);
+            }
+            for (_, _, superblock) in superblocks(&step.after) {
+                redaction.learn_uuids(&superblock);
+            }
+        }
+        redaction
+    }
+
+    fn learn_pids(&mut self, event: &Event) {
+        let pid = match &event.what {
+            What::Syscall(call) => call.pid,
+            What::Process(process) => {
+                if let ProcessChange::Forked { parent } = process.change {
+                    self.learn_pid(parent);
+                }
+                process.pid
+            }
+            _ => return,
+        };
+        self.learn_pid(pid);
+    }
+
+    fn learn_pid(&mut self, pid: u32) {
+        let next = format!("PID{}", self.pids.len() + 1);
+        if !self.pids.contains_key(&pid) {
+            // mdadm names its temporary node after itself: `.tmp.md.1234:9:0`.
+            self.words.push((format!(".tmp.md.{pid}:"), format!(".tmp.md.{next}:")));
+            self.words.push((format!("/proc/{pid}/"), format!("/proc/{next}/")));
+            self.pids.insert(pid, next);
+        }
+    }
+
+    fn learn_uuids(&mut self, superblock: &Superblock) {
+        for field in superblock.fields() {
+            let FieldValue::Uuid(uuid) = field.value else { continue };
+            if self.uuids.iter().any(|(known, _)| *known == uuid) || uuid == Uuid::default() {
+                continue;
+            }
+            let kind = if field.name == "device_uuid" { "device-uuid" } else { "array-uuid" };
+            let count = self.uuids.iter().filter(|(_, name)| name.starts_with(kind)).count();
+            let name = format!("{kind}-{}", count + 1);
+            for text in [uuid.to_string(), uuid.swap_words().to_string(), dashed(&uuid)] {
+                self.words.push((text, name.clone()));
+            }
+            self.uuids.push((uuid, name));
+        }
+    }
+
+    /// A process identifier.
+    pub fn pid(&self, pid: u32) -> String {
+        self.pids.get(&pid).cloned().unwrap_or_else(|| pid.to_string())
+    }
+
+    /// A text in which anything may occur.
+    pub fn text(&self, text: &str) -> String {
+        let named = self.words.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name));
+        if self.transparent { named } else { progress(&named) }
+    }
+
+    /// What a field of a superblock holds. Of a checksum it is said whether it is right: its value depends on all that is
+    /// redacted.
+    pub fn value(&self, value: &FieldValue) -> String {
+        match value {
+            _ if self.transparent => value.to_string(),
+            FieldValue::Uuid(uuid) => {
+                let known = self.uuids.iter().find(|(known, _)| known == uuid);
+                known.map_or_else(|| uuid.to_string(), |(_, name)| name.clone())
+            }
+            FieldValue::Time(time) if *time != Time::default() => "TIME".to_owned(),
+            FieldValue::Checksum(checksum) => if checksum.is_valid() { "valid" } else { "WRONG" }.to_owned(),
+            value => self.text(&value.to_string()),
+        }
+    }
+
+    /// Whether an argument is left out, by the name of the ioctl that it belongs to. mdadm never fills in the `mdu_param_t` of
+    /// RUN_ARRAY (`Create.c`), and the kernel never reads it (`md_ioctl` in drivers/md/md.c): it shows mdadm's stack.
+    pub fn omits(&self, request: &str) -> bool {
+        !self.transparent && request == "RUN_ARRAY"
+    }
+
+    /// A property of a uevent, unless it is left out.
+    pub fn property(&self, name: &str, value: &str) -> Option<String> {
+        if self.transparent {
+            return Some(format!("{name}={value}"));
+        }
+        let mut value = self.text(value);
+        if SETS.contains(&name) {
+            let mut words: Vec<&str> = value.split(' ').collect();
+            words.sort_unstable();
+            value = words.join(" ");
+        }
+        (!VOLATILE_PROPERTIES.contains(&name)).then(|| format!("{name}={value}"))
+    }
+
+    /// Whether the order of uevents is that of their sequence numbers, and not that in which they happened to be received.
+    pub fn sorts(&self) -> bool {
+        !self.transparent
+    }
+}
+
+/// An identifier as udev shows it: `01234567-89ab-cdef-0123-456789abcdef`.
+fn dashed(uuid: &Uuid) -> String {
+    let hex = uuid.to_string().replace(':', "");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Replaces how far a resync happened to be in `/proc/mdstat`:
+/// `[==>..................]  resync = 12.5% (1280/10240) finish=0.0min speed=1280K/sec`.
+fn progress(text: &str) -> String {
+    let line = |line: &str| match (line.find("]  "), line.find(" = "), line.find("% (")) {
+        (Some(bar), Some(equals), Some(_)) if bar < equals => {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            format!("{indent}[PROGRESS]  {}", line[bar + 3..equals].trim())
+        }
+        _ => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_named_and_nothing_else_is() {
+        let mdstat = "md0 : active raid1 loop1[1] loop0[0]\n      9216 blocks super 1.2 [2/2] [UU]\n      \
+                      [==>..................]  resync = 12.5% (1280/10240) finish=0.0min speed=1280K/sec\n";
+        let expected = "md0 : active raid1 loop1[1] loop0[0]\n      9216 blocks super 1.2 [2/2] [UU]\n      \
+                        [PROGRESS]  resync\n";
+        assert_eq!(progress(mdstat), expected);
+    }
+
+    #[test]
+    fn a_process_keeps_its_name() {
+        let mut redaction = Redaction::default();
+        redaction.learn_pid(1419);
+        redaction.learn_pid(1420);
+        redaction.learn_pid(1419);
+        assert_eq!(redaction.pid(1420), "PID2");
+        assert_eq!(redaction.text("/dev/.tmp.md.1419:9:0"), "/dev/.tmp.md.PID1:9:0");
+        assert_eq!(Redaction::none().text("/dev/.tmp.md.1419:9:0"), "/dev/.tmp.md.1419:9:0");
+    }
+}

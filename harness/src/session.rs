@@ -1,0 +1,182 @@
+//! A fork and what is asked of it, step by step, recorded.
+
+use mdlab_protocol::{Command as Order, Event, Exit, Reply, Request, Settle, decode, encode};
+use mdlab_vm::Fork;
+
+use crate::failure::{Class, Evidence, Failure};
+use crate::recording::{Command, MachineId, Recording, Step};
+
+/// Bound of a command's run, in virtual time. It is generous: under emulation a guest that sleeps costs nothing.
+const COMMAND_LIMIT_MS: u64 = 60_000;
+
+/// Bound of a wait for udev and md, in virtual time.
+const SETTLE_LIMIT_MS: u64 = 60_000;
+
+/// The most events of one step. A guest that never ends to say something is not recorded for ever.
+const MAX_EVENTS: usize = 1_000_000;
+
+/// A fork in use.
+pub struct Session {
+    fork: Fork,
+    recording: Recording,
+    /// What belongs to the step that has not ended yet.
+    commands: Vec<Command>,
+    events: Vec<Event>,
+    trace: bool,
+}
+
+impl Session {
+    pub(crate) fn start(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
+        let recording = Recording { machine, steps: Vec::new() };
+        let mut session = Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true };
+        match session.receive()? {
+            Reply::Ready => Ok(session),
+            other => Err(session.unexpected("be ready", &other)),
+        }
+    }
+
+    /// Has commands run without recording their system calls; it is what recording is measured against.
+    pub fn without_tracing(mut self) -> Self {
+        self.trace = false;
+        self
+    }
+
+    /// Mixes bytes into the guest's random pool.
+    pub(crate) fn seed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.ask(Request::Seed(bytes.to_vec()))? {
+            Reply::Ready => Ok(()),
+            other => Err(self.unexpected("mix a seed into its random pool", &other)),
+        }
+    }
+
+    /// Attaches files of `bytes` bytes to the next `count` loop devices, and returns their nodes.
+    pub fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
+        let nodes = match self.ask(Request::Attach { count, bytes })? {
+            Reply::Attached(nodes) => nodes,
+            other => return Err(self.unexpected("attach loop devices", &other)),
+        };
+        // What loop devices do when they are attached is not md's doing, and belongs to no step.
+        self.events.clear();
+        Ok(nodes)
+    }
+
+    /// Runs a command to its end and waits until udev is done with what it changed.
+    pub fn run(&mut self, argv: &[String], stdin: &str) -> Result<&Command, Failure> {
+        let argv = argv.to_vec();
+        let (trace, limit_ms) = (self.trace, COMMAND_LIMIT_MS);
+        let order = Order { argv: argv.clone(), stdin: stdin.as_bytes().to_vec(), trace, limit_ms };
+        let (exit, output) = match self.ask(Request::Run(order))? {
+            Reply::Exited { exit, output } => (exit, output),
+            Reply::Failed(text) => return Err(self.failure(Class::Usage, text)),
+            other => return Err(self.unexpected(&format!("run `{}`", shell_words::join(&argv)), &other)),
+        };
+        self.commands.push(Command { argv, stdin: stdin.to_owned(), exit, output });
+        if exit == Exit::TimedOut {
+            let limit = COMMAND_LIMIT_MS / 1000;
+            return Err(self.failure(Class::Tool, format!("the command did not end within {limit} s of virtual time")));
+        }
+        self.settle(false)?;
+        let last = self.commands.len() - 1;
+        Ok(&self.commands[last])
+    }
+
+    /// Waits until udev has announced every uevent and, if `md`, until md has nothing left to do.
+    pub fn settle(&mut self, md: bool) -> Result<(), Failure> {
+        match self.ask(Request::Settle(Settle { md, limit_ms: SETTLE_LIMIT_MS }))? {
+            Reply::Settled => Ok(()),
+            Reply::Unsettled(text) => {
+                let limit = SETTLE_LIMIT_MS / 1000;
+                Err(self.failure(
+                    Class::Kernel,
+                    format!("the guest did not settle within {limit} s of virtual time: {text}"),
+                ))
+            }
+            other => Err(self.unexpected("settle", &other)),
+        }
+    }
+
+    /// Ends a step: looks at the arrays and their members, and stores all that belongs to it.
+    pub fn end_step(&mut self, label: &str) -> Result<&Step, Failure> {
+        let after = match self.ask(Request::Observe)? {
+            Reply::Observed(observation) => observation,
+            other => return Err(self.unexpected("observe its arrays", &other)),
+        };
+        let (commands, events) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.events));
+        self.recording.steps.push(Step { label: label.to_owned(), commands, events, after });
+        let last = self.recording.steps.len() - 1;
+        Ok(&self.recording.steps[last])
+    }
+
+    /// What was recorded, without the step that has not ended.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// The end of what the kernel has printed on its console since the fork.
+    pub fn console(&self) -> String {
+        self.fork.console()
+    }
+
+    /// The process identifier of QEMU.
+    pub fn process_id(&self) -> u32 {
+        self.fork.process_id()
+    }
+
+    /// A failure of this session, with what is known of it.
+    pub(crate) fn failure(&self, class: Class, message: impl Into<String>) -> Failure {
+        let steps = self.recording.steps.iter().flat_map(|step| &step.commands);
+        let last = steps.chain(&self.commands).last();
+        let evidence = Evidence {
+            after: last.map(|command| format!("{} ({})", command.line(), command.ending())),
+            machine: Some(self.recording.machine.to_string()),
+            console: Some(self.fork.console()),
+            ..Evidence::default()
+        };
+        Failure::with(class, message, evidence)
+    }
+
+    fn unexpected(&self, what: &str, reply: &Reply) -> Failure {
+        match reply {
+            Reply::Failed(text) => self.failure(Class::Infra, format!("have the guest {what}: {text}")),
+            other => self.failure(Class::Infra, format!("have the guest {what}: it said {}", brief(other))),
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
+        self.answer(&request)?;
+        loop {
+            match self.receive()? {
+                Reply::Recorded(events) => self.events.extend(events),
+                reply => return Ok(reply),
+            }
+            if self.events.len() > MAX_EVENTS {
+                return Err(self.failure(Class::Tool, format!("more than {MAX_EVENTS} events in one step")));
+            }
+            self.answer(&Request::Continue)?;
+        }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<(), Failure> {
+        let bytes = encode(request).map_err(|error| Failure::usage(format!("ask the guest: {error}")))?;
+        self.fork.answer(bytes).map_err(|error| self.enrich(error))
+    }
+
+    fn receive(&mut self) -> Result<Reply, Failure> {
+        let bytes = self.fork.receive().map_err(|error| self.enrich(error))?;
+        decode(&bytes).map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))
+    }
+
+    fn enrich(&self, error: mdlab_vm::Error) -> Failure {
+        let console = error.console.clone();
+        let known = Failure::from(error);
+        let mut failure = self.failure(known.class, known.message);
+        failure.evidence.console = console.or(failure.evidence.console);
+        failure
+    }
+}
+
+/// What a reply is, without what it carries.
+fn brief(reply: &Reply) -> String {
+    let text = format!("{reply:?}");
+    text.split(['(', ' ']).next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,196 @@
+//! Snapshots: which file holds for what runs, and whether it still does.
+//!
+//! `snapshots/SCENARIO/CHANNEL.snap` holds from the oldest supported version on, `CHANNEL@linux-6.12.snap` from Linux 6.12
+//! on, `CHANNEL@linux-6.12,mdadm-4.4.snap` from that pair on. The newest file that is not newer than what runs is the one
+//! compared, so the folder reads as the history of md's behaviour. A difference is offered as a new file for the version
+//! that runs, never as a change of what an older one did.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use crate::channel::Channel;
+use crate::failure::{Class, Evidence, Failure};
+use crate::guest::Guest;
+use crate::redaction::Redaction;
+use crate::version::Version;
+
+/// The oldest supported Linux and mdadm: those of Debian bullseye. What they do needs no version in a file's name.
+const OLDEST: (Version, Version) = (Version { major: 5, minor: 10 }, Version { major: 4, minor: 1 });
+
+/// Compares what was recorded with the snapshots beside the test, `snapshots/SCENARIO/CHANNEL.snap`.
+///
+/// The scenario is named after the function that says this. The raw recording is kept below `target/mdlab`.
+#[macro_export]
+macro_rules! assert_story {
+    ($guest:expr) => {{
+        fn here() {}
+        let place = $crate::Place::of(::std::any::type_name_of_val(&here), env!("CARGO_MANIFEST_DIR"));
+        $crate::compare(&$guest, &place, |name, text| {
+            $crate::insta::with_settings!({
+                snapshot_path => place.folder(),
+                prepend_module_to_snapshot => false,
+                omit_expression => true,
+            }, {
+                $crate::insta::assert_snapshot!(name, text);
+            });
+        });
+    }};
+}
+
+/// Where the snapshots of a scenario lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    /// From the path of something inside the scenario's function, and the folder of its crate.
+    pub fn of(path: &str, manifest: &str) -> Self {
+        let scenario = path.rsplit("::").skip(1).find(|part| !part.starts_with('{')).unwrap_or(path);
+        Self { folder: PathBuf::from(manifest).join("snapshots").join(scenario) }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &PathBuf {
+        &self.folder
+    }
+}
+
+/// What a snapshot's name says of the versions from which on it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Since {
+    linux: Version,
+    mdadm: Version,
+}
+
+impl Since {
+    const EVER: Self = Self { linux: OLDEST.0, mdadm: OLDEST.1 };
+
+    /// Reads a file's name: `dmesg.snap`, `dmesg@linux-6.12.snap`, `syscalls@linux-6.12,mdadm-4.4.snap`.
+    fn read(name: &str, channel: Channel) -> Option<Self> {
+        let rest = name.strip_suffix(".snap")?.strip_prefix(channel.name())?;
+        let mut since = Self::EVER;
+        if rest.is_empty() {
+            return Some(since);
+        }
+        for part in rest.strip_prefix('@')?.split(',') {
+            match part.split_once('-')? {
+                ("linux", version) => since.linux = version.parse().ok()?,
+                ("mdadm", version) => since.mdadm = version.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(since)
+    }
+
+    /// The name of the snapshot that holds from here on, without its ending.
+    fn name(self, channel: Channel) -> String {
+        match (self.linux > OLDEST.0 || self.mdadm > OLDEST.1, channel.depends_on_tool()) {
+            (false, _) => channel.name().to_owned(),
+            (true, false) => format!("{channel}@linux-{}", self.linux),
+            (true, true) => format!("{channel}@linux-{},mdadm-{}", self.linux, self.mdadm),
+        }
+    }
+}
+
+/// Compares every channel; `assert` is insta's assertion, which knows the test. All channels are compared before the
+/// scenario fails, so that one review sees them all.
+pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
+    guest.keep_recording();
+    let recording = guest.recording();
+    let redaction = Redaction::of(recording);
+    let versions = recording.machine.versions().map_err(Failure::infra);
+    let (linux, mdadm) = guest.expect(versions);
+    let mut drifted = Vec::new();
+    for channel in Channel::ALL {
+        let text = channel.render(&recording.steps, &redaction);
+        let name = match newest(place, channel, Since { linux, mdadm }) {
+            Some((_, name)) if holds(place, &name, &text) => continue,
+            // What holds from just this version on is compared by insta, which shows the difference.
+            Some((_, name)) if name == (Since { linux, mdadm }).name(channel) => name,
+            Some((_, older)) => {
+                eprintln!("{channel} differs from `{older}.snap`, which held until now");
+                (Since { linux, mdadm }).name(channel)
+            }
+            None => Since::EVER.name(channel),
+        };
+        if catch_unwind(AssertUnwindSafe(|| assert(name, &text))).is_err() {
+            drifted.push(channel.name());
+        }
+    }
+    if !drifted.is_empty() {
+        let (channels, folder) = (drifted.join(", "), place.folder.display());
+        let text = format!("{channels} differ from the snapshots in `{folder}`: `cargo insta review` shows how");
+        let machine = Some(recording.machine.to_string());
+        guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, ..Evidence::default() })));
+    }
+}
+
+/// The newest snapshot of a channel that is not newer than what runs.
+fn newest(place: &Place, channel: Channel, runs: Since) -> Option<(Since, String)> {
+    let files = place.folder.read_dir().ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let dated = files.filter_map(|name| Some((Since::read(&name, channel)?, name.strip_suffix(".snap")?.to_owned())));
+    dated.filter(|(since, _)| since.linux <= runs.linux && since.mdadm <= runs.mdadm).max()
+}
+
+/// Whether a snapshot says this. insta's files have a header between two lines of dashes.
+fn holds(place: &Place, name: &str, text: &str) -> bool {
+    let file = std::fs::read_to_string(place.folder.join(format!("{name}.snap"))).unwrap_or_default();
+    let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(_, body)| body);
+    body.is_some_and(|body| body.trim_end() == text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn since(linux: &str, mdadm: &str) -> Since {
+        Since { linux: linux.parse().unwrap(), mdadm: mdadm.parse().unwrap() }
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (channel, name, expected) in [
+            (Channel::Dmesg, "dmesg", Since::EVER),
+            (Channel::Dmesg, "dmesg@linux-6.12", since("6.12", "4.1")),
+            (Channel::Syscalls, "syscalls@linux-6.12,mdadm-4.4", since("6.12", "4.4")),
+        ] {
+            assert_eq!(Since::read(&format!("{name}.snap"), channel), Some(expected));
+            assert_eq!(expected.name(channel), name);
+        }
+        for name in ["dmesg.snap.new", "state.snap", "dmesg@6.12.snap", "dmesg@linux-x.snap", "dmesg@linux-6.12,.snap"]
+        {
+            assert_eq!(Since::read(name, Channel::Dmesg), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_newest_that_is_not_newer_is_chosen() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { folder: folder.path().into() };
+        for name in ["dmesg", "dmesg@linux-6.1", "dmesg@linux-6.12", "dmesg@linux-6.12,mdadm-4.4", "state"] {
+            std::fs::write(folder.path().join(format!("{name}.snap")), "").unwrap();
+        }
+        for (linux, mdadm, expected) in [
+            ("5.10", "4.1", "dmesg"),
+            ("6.1", "4.2", "dmesg@linux-6.1"),
+            ("6.6", "4.4", "dmesg@linux-6.1"),
+            ("6.12", "4.2", "dmesg@linux-6.12"),
+            ("7.2", "4.6", "dmesg@linux-6.12,mdadm-4.4"),
+        ] {
+            let (_, name) = newest(&place, Channel::Dmesg, since(linux, mdadm)).unwrap();
+            assert_eq!(name, expected, "Linux {linux}, mdadm {mdadm}");
+        }
+        assert_eq!(newest(&place, Channel::Uevents, since("6.1", "4.2")), None);
+    }
+
+    #[test]
+    fn a_scenario_is_named_after_its_function() {
+        let folder = |path| Place::of(path, "/crate").folder;
+        assert_eq!(
+            folder("tests::mirror::creates_and_stops::here"),
+            PathBuf::from("/crate/snapshots/creates_and_stops")
+        );
+        assert_eq!(folder("tests::stops::{{closure}}::here"), PathBuf::from("/crate/snapshots/stops"));
+    }
+}

@@ -1,0 +1,118 @@
+//! The story of a recording: what was done, and at each system call what it provoked.
+
+use anstyle::{AnsiColor, Style};
+use mdlab_protocol::{Event, What};
+use serde_json::{Value, json};
+
+use crate::channel::{Channel, call, of_process, superblock_changes, uevents};
+use crate::recording::{Recording, Step};
+use crate::redaction::Redaction;
+
+const TITLE: Style = Style::new().bold();
+const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
+const KERNEL: Style = AnsiColor::Yellow.on_default();
+const UEVENT: Style = AnsiColor::Green.on_default();
+const LATER: Style = Style::new().dimmed();
+
+/// A recording as it is shown to people, and to programs.
+pub struct Story<'a> {
+    recording: &'a Recording,
+    redaction: Redaction,
+}
+
+impl<'a> Story<'a> {
+    /// The story with every value as it was.
+    pub fn raw(recording: &'a Recording) -> Self {
+        Self { recording, redaction: Redaction::none() }
+    }
+
+    /// The story as snapshots see it.
+    pub fn redacted(recording: &'a Recording) -> Self {
+        Self { recording, redaction: Redaction::of(recording) }
+    }
+
+    /// For the terminal: a timeline for each step, in seconds of virtual time since its first event, with colours as
+    /// ANSI sequences.
+    pub fn text(&self) -> String {
+        let mut text = format!("{TITLE}{}{TITLE:#}\n", self.recording.machine);
+        let mut before = None;
+        for step in &self.recording.steps {
+            text.push_str(&self.step(step));
+            for line in superblock_changes(&step.after, before, &self.redaction) {
+                text.push_str(&format!("          {LATER}{line}{LATER:#}\n"));
+            }
+            before = Some(&step.after);
+        }
+        text
+    }
+
+    /// For programs: the channels of each step, line by line, and the joined story.
+    pub fn json(&self) -> Value {
+        let steps = self.recording.steps.iter().enumerate().map(|(index, step)| {
+            // A step is rendered with those before it, because the superblock channel shows what changed.
+            let channels = Channel::ALL.map(|channel| {
+                let lines = |count: usize| channel.render(&self.recording.steps[..count], &self.redaction);
+                let (until, before) = (lines(index + 1), lines(index));
+                let lines: Vec<&str> = until[before.len()..].lines().skip(1).filter(|line| !line.is_empty()).collect();
+                (channel.name().to_owned(), json!(lines))
+            });
+            let story: Vec<String> =
+                step.events.iter().filter_map(|event| self.event(event)).map(|(_, line)| line).collect();
+            json!({ "label": step.label, "channels": serde_json::Map::from_iter(channels), "story": story })
+        });
+        json!({ "machine": self.recording.machine, "steps": steps.collect::<Vec<_>>() })
+    }
+
+    fn step(&self, step: &Step) -> String {
+        let mut text = format!("\n{TITLE}{}{TITLE:#}\n", step.label);
+        for command in &step.commands {
+            let line = self.redaction.text(&command.line());
+            text.push_str(&format!("{COMMAND}$ {line}{COMMAND:#}  {LATER}{}{LATER:#}\n", command.ending()));
+            let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
+            let said = self.redaction.text(&String::from_utf8_lossy(&said));
+            text.extend(said.lines().map(|line| format!("  {line}\n")));
+        }
+        let begin = step.events.first().map_or(0, |event| event.at);
+        for (first, style, line, count) in self.runs(&step.events) {
+            let seconds = (first - begin) as f64 / 1e9;
+            let line = line.replace('\n', "\n          ");
+            let times = if count > 1 { format!("  {LATER}[{count} times]{LATER:#}") } else { String::new() };
+            text.push_str(&format!("{LATER}{seconds:9.6}{LATER:#} {style}{line}{style:#}{times}\n"));
+        }
+        text
+    }
+
+    /// Events as lines, with when each began; what repeats is said once, with how often.
+    fn runs(&self, events: &[Event]) -> Vec<(u64, Style, String, usize)> {
+        let mut runs: Vec<(u64, Style, String, usize)> = Vec::new();
+        for event in events {
+            let Some((style, line)) = self.event(event) else { continue };
+            match runs.last_mut() {
+                Some((_, _, last, count)) if *last == line => *count += 1,
+                _ => runs.push((event.at, style, line, 1)),
+            }
+        }
+        runs
+    }
+
+    /// An event as a line; what a call provoked is set in from it.
+    fn event(&self, event: &Event) -> Option<(Style, String)> {
+        let redaction = &self.redaction;
+        Some(match &event.what {
+            What::Syscall(call) => (Style::new(), call::line(call, redaction)),
+            What::Kernel(message) => (KERNEL, format!("    kernel: {}", redaction.text(&message.text))),
+            What::Uevent(uevent) => (UEVENT, format!("    {}", uevents::title(uevent, redaction))),
+            What::Process(process) => (LATER, of_process(process, redaction)),
+            What::Files { closing, before, after, .. } => {
+                let names = |files: &[mdlab_protocol::Descriptor]| {
+                    files.iter().map(|file| call::descriptor(file, redaction)).collect::<Vec<_>>().join(" ")
+                };
+                (
+                    LATER,
+                    format!("    open before close({closing}): {}\n    open after: {}", names(before), names(after)),
+                )
+            }
+            What::Lost(what) => (KERNEL, format!("    LOST: {what}")),
+        })
+    }
+}

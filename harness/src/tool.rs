@@ -1,0 +1,37 @@
+//! Where mdadm comes from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use mdlab_vm::Suite;
+
+/// The mdadm of a guest, and with it the user space around it: udev and its rules, modprobe, the C library.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ToolSource {
+    /// `debian:SUITE`: that suite's mdadm in that suite's user space.
+    Debian(Suite),
+    /// `file:PATH`: this binary, in the user space of the default suite, whose libraries must satisfy it.
+    File(PathBuf),
+}
+
+impl FromStr for ToolSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("debian", suite)) => suite.parse().map(Self::Debian),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            _ => Err(format!("expected `debian:SUITE` or `file:PATH`, got `{text}`")),
+        }
+    }
+}
+
+impl fmt::Display for ToolSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Debian(suite) => write!(f, "debian:{}", suite.name()),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}

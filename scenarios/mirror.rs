@@ -1,0 +1,18 @@
+//! Two disks that hold the same.
+
+use mdlab::{Array, Guest, assert_story, mib};
+use rstest::rstest;
+
+use crate::guest;
+
+/// A mirror is created on two loop devices, resynced, and stopped again.
+#[rstest]
+fn creates_and_stops(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(10)));
+
+    guest.step("create", |g| g.create(&array));
+    guest.step("resync", |g| g.wait_idle());
+    guest.step("stop", |g| g.stop(&array));
+
+    assert_story!(guest);
+}
