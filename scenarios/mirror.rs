@@ -10,7 +10,9 @@ use crate::guest;
 fn creates_and_stops(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(10)));
 
+    guest.hold_sync();
     guest.step("create", |g| g.create(&array));
+    guest.release_sync();
     guest.step("resync", |g| g.wait_idle());
     guest.step("stop", |g| g.stop(&array));
 

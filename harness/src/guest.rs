@@ -10,6 +10,12 @@ use crate::laboratory::Laboratory;
 use crate::recording::Recording;
 use crate::session::Session;
 
+/// The slowest pace of a resync that the kernel accepts, in KiB/s.
+const SLOWEST: &str = "1";
+
+/// The kernel's own limits of a resync, lower and upper, in KiB/s (drivers/md/md.c).
+const DEFAULT_SPEED: [&str; 2] = ["1000", "200000"];
+
 /// A fresh machine for one scenario.
 ///
 /// Every method panics where the scenario should fail; the message says what was expected, what came, where the evidence
@@ -63,6 +69,27 @@ impl Guest {
         let words = words.map_err(|error| Failure::usage(format!("split `{line}` into words: {error}")));
         let words = self.expect(words);
         self.command(&words, "");
+    }
+
+    /// Has every resync, recovery, check and reshape stop at its first blocks until [`Guest::release_sync`], so that what
+    /// a step shows does not depend on how far one happens to be.
+    ///
+    /// md paces them by two limits (`dev.raid.speed_limit_min` and `_max`, in KiB/s): above the upper one it pauses for half
+    /// a second before each further window (`md_do_sync` in drivers/md/md.c).
+    pub fn hold_sync(&mut self) {
+        self.limit_sync([SLOWEST, SLOWEST]);
+    }
+
+    /// Lets resyncs and their kin run as fast as they can.
+    pub fn release_sync(&mut self) {
+        self.limit_sync(DEFAULT_SPEED);
+    }
+
+    fn limit_sync(&mut self, [min, max]: [&str; 2]) {
+        for (name, limit) in [("min", min), ("max", max)] {
+            let outcome = self.session.write(&format!("/proc/sys/dev/raid/speed_limit_{name}"), limit);
+            self.expect(outcome);
+        }
     }
 
     /// Waits until md has nothing left to do: no resync, recovery, check or reshape, every array marked clean.

@@ -97,7 +97,7 @@ impl Redaction {
     /// A text in which anything may occur.
     pub fn text(&self, text: &str) -> String {
         let named = self.words.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name));
-        if self.transparent { named } else { progress(&named) }
+        if self.transparent { named } else { progress(&disk_sequence(&named)) }
     }
 
     /// What a field of a superblock holds. Of a checksum it is said whether it is right: its value depends on all that is
@@ -147,6 +147,14 @@ fn dashed(uuid: &Uuid) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
+/// Replaces the number in `/dev/disk/by-diskseq/9`, which counts every disk since boot.
+fn disk_sequence(text: &str) -> String {
+    const LINK: &str = "/dev/disk/by-diskseq/";
+    let mut parts = text.split(LINK);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + LINK + "DISKSEQ" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 /// Replaces how far a resync happened to be in `/proc/mdstat`:
 /// `[==>..................]  resync = 12.5% (1280/10240) finish=0.0min speed=1280K/sec`.
 fn progress(text: &str) -> String {
@@ -171,6 +179,13 @@ mod tests {
         let expected = "md0 : active raid1 loop1[1] loop0[0]\n      9216 blocks super 1.2 [2/2] [UU]\n      \
                         [PROGRESS]  resync\n";
         assert_eq!(progress(mdstat), expected);
+    }
+
+    #[test]
+    fn disks_are_not_counted() {
+        let links = "/dev/disk/by-diskseq/9 /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/10";
+        let expected = "/dev/disk/by-diskseq/DISKSEQ /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/DISKSEQ";
+        assert_eq!(disk_sequence(links), expected);
     }
 
     #[test]

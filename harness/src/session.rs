@@ -95,6 +95,19 @@ impl Session {
         }
     }
 
+    /// Writes a text to a file that exists, such as an attribute of sysfs.
+    pub fn write(&mut self, path: &str, text: &str) -> Result<(), Failure> {
+        match self.ask(Request::Write { path: path.to_owned(), text: text.to_owned() })? {
+            Reply::Written(Ok(())) => Ok(()),
+            Reply::Written(Err(error)) => {
+                let error = nix::errno::Errno::from_raw(error);
+                Err(self
+                    .failure(Class::Tool, format!("write `{text}` to `{path}`: the kernel refused it with {error:?}")))
+            }
+            other => Err(self.unexpected(&format!("write to `{path}`"), &other)),
+        }
+    }
+
     /// Ends a step: looks at the arrays and their members, and stores all that belongs to it.
     pub fn end_step(&mut self, label: &str) -> Result<&Step, Failure> {
         let after = match self.ask(Request::Observe)? {

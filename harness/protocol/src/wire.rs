@@ -27,6 +27,13 @@ pub enum Request {
     Run(Command),
     /// Wait until nothing happens any more. Answered by [`Reply::Settled`].
     Settle(Settle),
+    /// Write a text to a file that exists, such as an attribute of sysfs. Answered by [`Reply::Written`].
+    Write {
+        /// Its path.
+        path: String,
+        /// The text, written with one system call.
+        text: String,
+    },
     /// Look at the arrays and their members. Answered by [`Reply::Observed`].
     Observe,
     /// Go on: the answer to [`Reply::Recorded`].
@@ -75,6 +82,8 @@ pub enum Reply {
         /// What it wrote to its standard output and error.
         output: Output,
     },
+    /// The text was written, or the kernel refused it with this error number.
+    Written(Result<(), i32>),
     /// Nothing happens any more.
     Settled,
     /// The wait's bound was reached; the text says what was still going on.

@@ -1,9 +1,11 @@
 //! A traced process, seen through /proc: its memory, its open files.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 
 use mdlab_protocol::{Descriptor, Value};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::Pid;
 
 /// Bytes of a page; a string is read page by page, because the one after its end may not be mapped.
@@ -27,12 +29,17 @@ pub(super) struct Tracee {
     /// Its process.
     pub(super) pid: u32,
     memory: Option<File>,
+    /// /proc/PID/fd and /proc/PID/fdinfo. Kept open, because a walk from the root through /proc costs tens of thousands
+    /// of instructions, and most stops look at a descriptor.
+    files: Option<File>,
+    file_infos: Option<File>,
 }
 
 impl Tracee {
     pub(super) fn new(tid: Pid) -> Self {
         let pid = status_field(tid, "Tgid:").unwrap_or(tid.as_raw() as u32);
-        Self { tid, pid, memory: None }
+        let open = |name: &str| File::open(format!("/proc/{tid}/{name}")).ok();
+        Self { tid, pid, memory: None, files: open("fd"), file_infos: open("fdinfo") }
     }
 
     /// Whether it is its process's first thread.
@@ -95,7 +102,7 @@ impl Tracee {
 
     /// What a descriptor is open on, empty if it is not open.
     pub(super) fn target(&self, fd: i32) -> String {
-        let link = fs::read_link(self.proc(&format!("fd/{fd}")));
+        let link = self.files.as_ref().and_then(|files| readlinkat(files, fd.to_string().as_str()).ok());
         link.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
@@ -107,14 +114,19 @@ impl Tracee {
     /// The device number, if the descriptor is open on a block device, linked or not.
     pub(super) fn block_device(&self, fd: i32) -> Option<u64> {
         // /proc/PID/fd/N leads to the file itself, even when its name is gone.
-        let metadata = fs::metadata(self.proc(&format!("fd/{fd}"))).ok()?;
-        metadata.file_type().is_block_device().then(|| metadata.rdev())
+        let status = fstatat(self.files.as_ref()?, fd.to_string().as_str(), AtFlags::empty()).ok()?;
+        (status.st_mode & libc::S_IFMT == libc::S_IFBLK).then_some(status.st_rdev)
     }
 
     /// The file offset of a descriptor.
     pub(super) fn offset(&self, fd: i32) -> Option<i64> {
-        let info = fs::read_to_string(self.proc(&format!("fdinfo/{fd}"))).ok()?;
-        info.lines().find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok())
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let info = openat(self.file_infos.as_ref()?, fd.to_string().as_str(), flags, Mode::empty()).ok()?;
+        // The first line is all that is wanted: `pos:` and a number of at most 20 digits.
+        let mut line = [0; 32];
+        let length = nix::unistd::read(&info, &mut line).ok()?;
+        let line = std::str::from_utf8(&line[..length]).ok()?.lines().next()?;
+        line.strip_prefix("pos:")?.trim().parse().ok()
     }
 
     /// All its open files, by number.
