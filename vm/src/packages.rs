@@ -215,8 +215,8 @@ fn update(shell: &Shell, suite: &Suite) -> Result<()> {
         return Err(Error::infra(format!("find `{keyring}`, which proves Debian's packages: {mend}")));
     }
     run(cmd!(shell, "apt-get update")).map(drop).map_err(|error| {
-        // apt's exit status is 100 for every failure.
-        if error.message.contains("does not have a Release file") && error.message.contains("404") {
+        // apt's exit status is 100 for every failure. A mirror that is out of reach is said to be that.
+        if error.message.contains("does not have a Release file") && !error.message.contains("connect") {
             return Error::usage(format!("fetch Debian's suite `{}`: there is none of that name", suite.name()));
         }
         error

@@ -12,8 +12,10 @@ pub(super) fn render(observation: &Observation, redaction: &Redaction) -> String
         None => text.push_str("md is not loaded\n"),
     }
     text.extend(observation.attributes.iter().map(|attribute| of_attribute(attribute, redaction)));
-    text.extend(observation.nodes.iter().map(|node| of_node(node, redaction)));
-    text
+    let mut nodes: Vec<String> = observation.nodes.iter().map(|node| of_node(node, redaction)).collect();
+    // Their names may have been redacted.
+    nodes.sort();
+    text + &nodes.concat()
 }
 
 fn indented(title: &str, body: &str, redaction: &Redaction) -> String {

@@ -1,0 +1,155 @@
+//! `mdlab` from the outside: what it prints, and the exit status of each class of failure.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::process::{Command, Output};
+
+const CREATE: &str = "mdadm --create /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1";
+const STOP: &str = "mdadm --stop /dev/md0";
+
+fn mdlab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
+    command.args(arguments);
+    command
+}
+
+/// Runs it and checks its exit status; returns what it printed and what it complained of.
+fn ends(mut command: Command, status: i32) -> (String, String) {
+    let Output { status: ended, stdout, stderr } = command.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert_eq!(ended.code(), Some(status), "{stdout}\n{stderr}");
+    (stdout, stderr)
+}
+
+#[test]
+fn the_story_shows_each_call_and_what_it_provoked() {
+    let (story, _) = ends(mdlab(&["trace", CREATE, STOP]), 0);
+    let mut lines = story.lines();
+    for expected in
+        ["SET_ARRAY_INFO", "ADD_NEW_DISK", "RUN_ARRAY", "active with 2 out of 2 mirrors", "resync done", "STOP_ARRAY"]
+    {
+        assert!(lines.any(|line| line.contains(expected)), "`{expected}` is not there, or not in order:\n{story}");
+    }
+}
+
+#[test]
+fn the_raw_recording_is_the_same_on_every_run_and_the_seed_changes_it() {
+    let raw = |more: &[&str]| ends(mdlab(&[&["trace", "--raw", CREATE, STOP], more].concat()), 0).0;
+    let first = raw(&[]);
+    assert!(serde_json::from_str::<mdlab::Recording>(&first).is_ok());
+    assert_eq!(first, raw(&[]));
+    let seeded = raw(&["--seed", "7"]);
+    assert_ne!(first, seeded);
+    assert_eq!(seeded, raw(&["--seed", "7"]));
+}
+
+#[test]
+fn the_redacted_recording_has_all_channels() {
+    let (json, _) = ends(mdlab(&["trace", "--json", CREATE]), 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for channel in mdlab::Channel::ALL {
+        let lines = json["steps"][0]["channels"][channel.name()].as_array().unwrap();
+        assert!(!lines.is_empty(), "{channel}");
+    }
+    assert!(json.to_string().contains("array-uuid-1"));
+}
+
+#[test]
+fn the_prompt_is_answered_as_was_asked() {
+    let (story, error) = ends(mdlab(&["trace", "--stdin", "n", CREATE]), 5);
+    assert!(story.contains("create aborted"), "{story}");
+    assert!(error.starts_with("mdlab: tool: expected `mdadm --create"), "{error}");
+}
+
+#[test]
+fn disks_are_as_many_and_as_large_as_was_asked() {
+    let (story, _) = ends(mdlab(&["trace", "--disks", "3", "--size", "3M", "cat /sys/block/loop2/size"]), 0);
+    assert!(story.lines().any(|line| line.trim() == "6144"), "{story}");
+}
+
+#[test]
+fn a_command_that_fails_is_the_tool_s_fault() {
+    let (_, error) = ends(mdlab(&["trace", "false", "true"]), 5);
+    assert!(error.contains("expected `false` to end with status 0"), "{error}");
+    assert!(error.contains("after:   false (exit 1)"), "{error}");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    let (_, error) = ends(mdlab(&["trace", "mdadmm --stop"]), 2);
+    assert!(error.contains("mdadmm"), "{error}");
+}
+
+#[test]
+fn a_command_that_never_ends_is_ended_in_virtual_time() {
+    let (_, error) = ends(mdlab(&["trace", "sleep 1000000"]), 5);
+    assert!(error.contains("did not end within 60 s of virtual time"), "{error}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "no kernel").unwrap();
+    let no_kernel = format!("file:{}", text.display());
+    for (arguments, expected) in [
+        (&["trace", "--kernel", "bookworm", "true"][..], "expected `debian:SUITE` or `file:PATH"),
+        (&["trace", "--kernel", "file:/nonexistent", "true"], "read the kernel `/nonexistent`"),
+        (&["trace", "--kernel", &no_kernel, "true"], "is no x86 bzImage: it has no boot header"),
+        (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
+        (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
+        (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),
+        (&["trace", "it's"], "split `it's` into words"),
+        (&["trace", " "], "expected a command line, got an empty one"),
+        (&["trace"], "required arguments"),
+    ] {
+        let (_, error) = ends(mdlab(arguments), 2);
+        assert!(error.contains(expected), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_qemu_that_is_missing_or_too_old_is_not_the_kernel_s_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("qemu");
+    std::fs::write(&old, "#!/bin/sh\necho 'QEMU emulator version 5.2.0 (Debian 1:5.2+dfsg-11)'\n").unwrap();
+    std::fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for (program, expected) in
+        [("/nonexistent/qemu", "command not found"), (old.to_str().unwrap(), "it is version 5.2.0")]
+    {
+        let mut command = mdlab(&["trace", "true"]);
+        command.env("MDLAB_QEMU", program);
+        let (_, error) = ends(command, 6);
+        assert!(error.starts_with("mdlab: infra: ") && error.contains("QEMU 6.0 or newer is needed"), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let mut command = mdlab(&["trace", "true"]);
+    command.env("MDLAB_CACHE", "/proc/mdlab");
+    let (_, error) = ends(command, 6);
+    assert!(error.contains("`/proc/mdlab`") && error.contains("name another folder in MDLAB_CACHE"), "{error}");
+}
+
+/// Nothing listens on port 9 of this host, so every connection is refused at once.
+const NO_MIRROR: &str = "http://127.0.0.1:9/debian";
+
+#[test]
+fn without_the_registry_what_is_cached_still_works() {
+    ends(mdlab(&["trace", "true"]), 0);
+    let mut cached = mdlab(&["trace", "true"]);
+    cached.env("MDLAB_DEBIAN_MIRROR", NO_MIRROR);
+    ends(cached, 0);
+    let empty = tempfile::tempdir().unwrap();
+    let mut uncached = mdlab(&["trace", "true"]);
+    uncached.env("MDLAB_DEBIAN_MIRROR", NO_MIRROR).env("MDLAB_CACHE", empty.path());
+    let (_, error) = ends(uncached, 6);
+    assert!(error.starts_with("mdlab: fetching") && error.contains("infra: run `apt-get update`"), "{error}");
+}
+
+#[test]
+fn a_suite_that_does_not_exist_is_named() {
+    let (_, error) = ends(mdlab(&["trace", "--kernel", "debian:bookwurm", "true"]), 2);
+    assert!(error.contains("usage: fetch Debian's suite `bookwurm`: there is none of that name"), "{error}");
+}

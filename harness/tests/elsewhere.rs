@@ -1,0 +1,57 @@
+//! A crate of another repository depends on mdlab and has scenarios of its own.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Lays the crate out in an empty folder.
+fn crate_elsewhere(folder: &Path) {
+    let harness = env!("CARGO_MANIFEST_DIR");
+    let manifest = include_str!("elsewhere/Cargo.toml.in").replace("@HARNESS@", harness);
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::create_dir_all(folder.join("tests")).unwrap();
+    std::fs::write(folder.join("tests/array.rs"), include_str!("elsewhere/array.rs")).unwrap();
+    // The same versions as here: nothing is resolved anew.
+    std::fs::copy(Path::new(harness).join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+}
+
+fn run(folder: &Path, update: &str) -> Output {
+    // Kept from run to run: building mdlab takes far longer than the scenario.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
+    command.arg("run").current_dir(folder).env("CARGO_TARGET_DIR", target).env("INSTA_UPDATE", update);
+    // Set by the cargo that runs this test, and about another package.
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
+    command.output().unwrap()
+}
+
+#[test]
+fn a_crate_elsewhere_writes_its_own_scenarios() {
+    let folder = tempfile::tempdir().unwrap();
+    crate_elsewhere(folder.path());
+    let text = |output: &Output| {
+        String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+    };
+
+    // Without snapshots, everything is a difference: a drift, and nothing is written.
+    let first = run(folder.path(), "no");
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first));
+    assert!(!folder.path().join("snapshots").exists());
+
+    let written = run(folder.path(), "always");
+    assert!(written.status.success(), "{}", text(&written));
+    let snapshots = folder.path().join("snapshots/creates_a_mirror");
+    for channel in mdlab::Channel::ALL {
+        assert!(snapshots.join(format!("{channel}.snap")).exists(), "{channel}");
+    }
+
+    let same = run(folder.path(), "no");
+    assert!(same.status.success(), "{}", text(&same));
+
+    let dmesg = snapshots.join("dmesg.snap");
+    let altered = std::fs::read_to_string(&dmesg).unwrap().replace("md/raid1:md0", "md/raid1:md1");
+    std::fs::write(&dmesg, altered).unwrap();
+    let drifted = run(folder.path(), "no");
+    assert_eq!(drifted.status.code(), Some(1), "{}", text(&drifted));
+    assert!(text(&drifted).contains("drift: dmesg differ from the snapshots"), "{}", text(&drifted));
+}
