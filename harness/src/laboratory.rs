@@ -1,7 +1,7 @@
 //! A kept machine with an mdadm in it, ready to be forked.
 
 use mdlab_protocol::{Reply, decode};
-use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, Limits, Notice, Qemu, Recipe};
+use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, Limits, Made, Notice, Qemu, Recipe};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Evidence, Failure};
@@ -21,14 +21,18 @@ impl Laboratory {
     ///
     /// `notice` is told what takes time, and what the user should know.
     pub fn open(choice: &Choice, notice: Notice) -> Result<Self, Failure> {
-        let cache = Cache::open()?;
+        Self::open_in(&Cache::open()?, choice, notice)
+    }
+
+    /// Like [`Laboratory::open`], in another cache than the user's.
+    pub fn open_in(cache: &Cache, choice: &Choice, notice: Notice) -> Result<Self, Failure> {
         let qemu = Qemu::find()?;
-        let kernel = Kernel::find(&choice.kernel, &cache, notice)?;
-        let userland = Userland::find(&choice.tool, &cache, notice)?;
-        let ram_disk = || userland.ram_disk(&cache, &kernel);
+        let kernel = Kernel::find(&choice.kernel, cache, notice)?;
+        let userland = Userland::find(&choice.tool, cache, notice)?;
+        let ram_disk = || userland.ram_disk(cache, &kernel);
         let ingredients = userland.ingredients()?;
         let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: Limits::default() };
-        let kept = recipe.keep(&cache, choice.accel, notice).map_err(unfit)?;
+        let kept = recipe.keep(cache, choice.accel, notice).map_err(unfit)?;
         let accel = kept.accel().to_string();
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
         Ok(Self { kept, machine, seed: choice.seed })
@@ -46,6 +50,11 @@ impl Laboratory {
     /// The machine.
     pub fn machine(&self) -> &MachineId {
         &self.machine
+    }
+
+    /// How long it took to boot and to keep; nothing where the machine was found in the cache.
+    pub fn made(&self) -> Option<Made> {
+        self.kept.made()
     }
 
     /// What the kernel printed while it booted.

@@ -23,12 +23,13 @@ pub struct Session {
     commands: Vec<Command>,
     events: Vec<Event>,
     trace: bool,
+    hesitate: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl Session {
     pub(crate) fn start(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
         let recording = Recording { machine, steps: Vec::new() };
-        let mut session = Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true };
+        let mut session = Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true, hesitate: None };
         match session.receive()? {
             Reply::Ready => Ok(session),
             other => Err(session.unexpected("be ready", &other)),
@@ -38,6 +39,13 @@ impl Session {
     /// Has commands run without recording their system calls; it is what recording is measured against.
     pub fn without_tracing(mut self) -> Self {
         self.trace = false;
+        self
+    }
+
+    /// Calls `hesitate` before every answer to the guest. However long it takes, the guest is frozen meanwhile, and what
+    /// is recorded stays the same: this is how to show that the host's timing does not reach the guest.
+    pub fn with_hesitation(mut self, hesitate: impl FnMut() + Send + 'static) -> Self {
+        self.hesitate = Some(Box::new(hesitate));
         self
     }
 
@@ -171,6 +179,9 @@ impl Session {
 
     fn answer(&mut self, request: &Request) -> Result<(), Failure> {
         let bytes = encode(request).map_err(|error| Failure::usage(format!("ask the guest: {error}")))?;
+        if let Some(hesitate) = &mut self.hesitate {
+            hesitate();
+        }
         self.fork.answer(bytes).map_err(|error| self.enrich(error))
     }
 

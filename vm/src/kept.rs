@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,19 @@ pub(crate) struct Image {
     pub(crate) state: File,
     pub(crate) sequence: u64,
     pub(crate) console: String,
+    /// From the start of QEMU until the guest asked to be kept.
+    pub(crate) boot: Duration,
+    /// When it asked.
+    pub(crate) asked: Instant,
+}
+
+/// How long it took to make a kept machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// From the start of QEMU until the guest asked to be kept.
+    pub boot: Duration,
+    /// From then until its memory and its state lay in the cache, hashed.
+    pub keep: Duration,
 }
 
 /// What a folder of a kept machine says of itself.
@@ -88,11 +101,12 @@ struct Files {
 pub struct Kept<Q = (Qemu, Accel, Duration)> {
     files: Files,
     how: Q,
+    made: Option<Made>,
 }
 
 impl Kept<()> {
     pub(crate) fn with(self, qemu: Qemu, accel: Accel, limit: Duration) -> Kept {
-        Kept { files: self.files, how: (qemu, accel, limit) }
+        Kept { files: self.files, how: (qemu, accel, limit), made: self.made }
     }
 
     /// Opens the kept machine `name`; where it is missing or damaged, makes it anew, once.
@@ -108,20 +122,22 @@ impl Kept<()> {
             let lock = cache.lock_file(name)?;
             lock.lock_shared().context("lock", &folder)?;
             if let Ok(files) = open(&folder, Verify::Stamp) {
-                return Ok(Self { files, how: () });
+                return Ok(Self { files, how: (), made: None });
             }
         }
         let _lock = cache.lock(name)?;
         if folder.exists() {
             match open(&folder, Verify::Digest) {
-                Ok(files) => return Ok(Self { files, how: () }),
+                Ok(files) => return Ok(Self { files, how: (), made: None }),
                 Err(error) => notice(&format!("the kept machine is damaged, making it anew: {error}")),
             }
         }
         let image = boot(notice)?;
+        let (boot, asked) = (image.boot, image.asked);
         store(cache, name, recipe, image)?;
+        let made = Made { boot, keep: asked.elapsed() };
         discard_oldest(cache, name)?;
-        Ok(Self { files: open(&folder, Verify::Stamp)?, how: () })
+        Ok(Self { files: open(&folder, Verify::Stamp)?, how: (), made: Some(made) })
     }
 }
 
@@ -146,6 +162,11 @@ impl Kept {
     /// How it runs.
     pub fn accel(&self) -> Accel {
         self.how.1
+    }
+
+    /// How long it took to make; nothing where it was found in the cache.
+    pub fn made(&self) -> Option<Made> {
+        self.made
     }
 
     /// What the kernel printed on its console until it was kept.
@@ -180,7 +201,9 @@ fn open(folder: &Path, verify: Verify) -> Result<Files> {
             if Digest::of_reader(&file).context("read", &path)? != record.digest {
                 return Err(Error::infra(format!("the contents of `{}` were altered", path.display())));
             }
-            record.stamp = stamp;
+            // A copy of the cache may belong to somebody else than the original.
+            give_to_qemu(&file, &path)?;
+            record.stamp = Stamp::of(&file).context("look at", &path)?;
         }
         opened.push(file);
     }

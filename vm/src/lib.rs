@@ -32,7 +32,7 @@ pub use cache::Cache;
 pub use digest::Digest;
 pub use error::{Class, Error, Notice, Result};
 pub use fork::Fork;
-pub use kept::Kept;
+pub use kept::{Kept, Made};
 pub use kernel::{Kernel, KernelSource};
 pub use packages::{Packages, Suite};
 pub use qemu::Qemu;

@@ -90,7 +90,7 @@ impl Machine {
             let ready = |fd: &PollFd| fd.any().unwrap_or(false);
             let (bell, qmp) = (ready(&fds[0]), ready(&fds[1]));
             // Events first: one of them may say why the bell was closed.
-            if qmp && let Some(call) = self.event()? {
+            if qmp && let Some(call) = self.events()? {
                 return Ok(call);
             }
             if bell && self.rings()? {
@@ -111,14 +111,21 @@ impl Machine {
         }
     }
 
-    /// The next event that means something.
-    fn event(&mut self) -> Result<Option<Call>> {
-        let event = match self.qmp.event() {
-            Ok(Some(event)) => event,
-            Ok(None) => return Ok(None),
-            Err(_) if self.process.obituary().is_some() => return Err(self.death()),
-            Err(error) => return Err(error),
-        };
+    /// Attends to all events that have come: several may come at once, and the socket tells of them only once.
+    fn events(&mut self) -> Result<Option<Call>> {
+        loop {
+            let event = match self.qmp.event() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(if self.process.obituary().is_some() { self.death() } else { error }),
+            };
+            if let Some(call) = self.attend(&event)? {
+                return Ok(Some(call));
+            }
+        }
+    }
+
+    fn attend(&mut self, event: &serde_json::Value) -> Result<Option<Call>> {
         match event["event"].as_str() {
             // A panic raises the same event as a request to be kept, but posts no frame.
             Some("GUEST_PANICKED") if self.frame(Kind::Keep).is_ok() => Ok(Some(Call::Keep)),

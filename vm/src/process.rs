@@ -1,11 +1,11 @@
 //! QEMU as a process: unprivileged, without stray descriptors, and dead when its parent is.
 
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,8 +16,8 @@ use nix::unistd::{Gid, Pid, Uid, User, getppid, setgid, setgroups, setuid};
 use crate::console;
 use crate::error::{Context, Error, Result};
 
-/// Milliseconds that a QEMU which has closed its sockets may take to end.
-const OBITUARY_LIMIT: u16 = 2000;
+/// How long a QEMU that has closed its sockets may take to end.
+const OBITUARY_LIMIT: Duration = Duration::from_secs(2);
 
 /// The user that QEMU becomes when it is started by root.
 pub(crate) const UNPRIVILEGED: &str = "nobody";
@@ -25,6 +25,8 @@ pub(crate) const UNPRIVILEGED: &str = "nobody";
 /// A running QEMU. Dropping it kills it.
 pub(crate) struct Process {
     child: Child,
+    /// What it printed as an error until it ended.
+    last_words: Option<String>,
 }
 
 /// Who QEMU will be.
@@ -46,24 +48,21 @@ impl Process {
         // SAFETY: `enter` only makes system calls and touches nothing that another thread could have locked.
         unsafe { command.pre_exec(move || enter(identity.as_ref(), parent)) };
         let child = spawn_from_nursery(command).doing(&format!("start `{name}`"))?;
-        Ok(Self { child })
+        Ok(Self { child, last_words: None })
     }
 
     /// How it ended, if it has: its status and what it printed as an error. Waits a little, because a process closes its
     /// sockets before it can be waited for.
     pub(crate) fn obituary(&mut self) -> Option<String> {
-        let mut text = Vec::new();
-        if let Some(stderr) = &mut self.child.stderr {
-            let mut closing = [PollFd::new(stderr.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut closing, PollTimeout::from(OBITUARY_LIMIT)).ok()? == 0 {
+        if let Some(stderr) = self.child.stderr.take() {
+            self.last_words = last_words(&stderr);
+            if self.last_words.is_none() {
+                self.child.stderr = Some(stderr);
                 return None;
             }
-            let mut chunk = [0; 4096];
-            let count = stderr.read(&mut chunk).unwrap_or(0);
-            text.extend_from_slice(&chunk[..count]);
         }
         let status = self.child.wait().ok()?;
-        Some(format!("{status}: {}", String::from_utf8_lossy(&text).trim()))
+        Some(format!("{status}: {}", self.last_words.as_deref().unwrap_or_default()))
     }
 
     /// Kills it, and returns when it is gone.
@@ -80,6 +79,26 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// What a process has printed, once it has closed the pipe, which it does by ending. The pipe holds at most 64 KiB, and
+/// more than that QEMU never says.
+fn last_words(stderr: &ChildStderr) -> Option<String> {
+    let mut text = Vec::new();
+    let deadline = Instant::now() + OBITUARY_LIMIT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut closing = [PollFd::new(stderr.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut closing, PollTimeout::try_from(left).ok()?).ok()? == 0 {
+            return None;
+        }
+        let mut chunk = [0; 4096];
+        match nix::unistd::read(stderr, &mut chunk) {
+            Ok(0) => return Some(String::from_utf8_lossy(&text).trim().to_owned()),
+            Ok(count) => text.extend_from_slice(&chunk[..count]),
+            Err(_) => return None,
+        }
     }
 }
 

@@ -110,6 +110,7 @@ impl Recipe<'_> {
         mailbox.set_len(arguments::MAILBOX_SIZE).doing("size the guest's mailbox")?;
         let kernel = in_memory("kernel", &self.kernel.image()?)?;
         let ram_disk = in_memory("ram-disk", &(self.ram_disk)()?.build()?)?;
+        let started = Instant::now();
         let mut machine = Machine::start(
             &self.qemu,
             &arguments::boot(accel),
@@ -127,11 +128,12 @@ impl Recipe<'_> {
                 return Err(error);
             }
         }
-        let state = save(&mut machine, Instant::now() + self.limits.keep)?;
+        let asked = Instant::now();
+        let state = save(&mut machine, asked + self.limits.keep)?;
         let (sequence, console) = (machine.sequence(), machine.console());
         // QEMU must be gone before its memory is read, or it is not known that it has stopped writing.
         drop(machine);
-        Ok(Image { memory, mailbox, state, sequence, console })
+        Ok(Image { memory, mailbox, state, sequence, console, boot: asked - started, asked })
     }
 
     fn never_booted(&self, error: Error) -> Error {

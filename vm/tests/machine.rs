@@ -1,60 +1,26 @@
 //! A real kernel, kept and forked, with a guest that knows nothing of md.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mdlab_vm::{AccelChoice, Cache, Class, Digest, Kept, Kernel, KernelSource, Limits, Qemu, RamDisk, Recipe};
-use xshell::{Shell, cmd};
+use mdlab_vm::{Cache, Class, Kept, Limits};
 
-/// The echoing PID 1, built static.
-fn echo() -> &'static PathBuf {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    ECHO.get_or_init(|| {
-        let shell = Shell::new().unwrap();
-        shell.set_var("RUSTFLAGS", "-C target-feature=+crt-static");
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guest");
-        let cargo = env!("CARGO");
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/mailbox/Cargo.toml");
-        let triple = "x86_64-unknown-linux-gnu";
-        cmd!(shell, "{cargo} build --quiet --release --example echo --manifest-path {manifest} --target {triple} --target-dir {target}")
-            .run()
-            .unwrap();
-        target.join(triple).join("release/examples/echo")
-    })
-}
+mod echo;
 
-fn keep(cache: &Cache, limits: Limits) -> mdlab_vm::Result<Kept> {
-    let source: KernelSource = "debian:bookworm".parse().unwrap();
-    let mut notice = |text: &str| eprintln!("{text}");
-    let kernel = Kernel::find(&source, cache, &mut notice)?;
-    let ram_disk = || {
-        let mut disk = RamDisk::new();
-        disk.file("init", std::fs::read(echo()).unwrap(), 0o755);
-        disk.folder("dev");
-        Ok(disk)
-    };
-    let ingredients = Digest::of_file(echo())?.to_string();
-    Recipe { qemu: Qemu::find()?, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits }.keep(
-        cache,
-        AccelChoice::Tcg,
-        &mut notice,
-    )
+fn kept_with(limits: Limits) -> Kept {
+    echo::keep(&Cache::open().unwrap(), limits, &mut |text| eprintln!("{text}")).unwrap()
 }
 
 fn kept() -> Kept {
-    keep(&Cache::open().unwrap(), Limits { call: Duration::from_secs(20), ..Limits::default() }).unwrap()
+    kept_with(Limits { call: Duration::from_secs(20), ..Limits::default() })
 }
 
 #[test]
 fn a_fork_answers() {
     let kept = kept();
     for _ in 0..3 {
-        let begin = Instant::now();
         let mut fork = kept.fork().unwrap();
         assert_eq!(fork.receive().unwrap(), b"ready");
-        eprintln!("fork {:?}", begin.elapsed());
         fork.answer(b"hello".to_vec()).unwrap();
         assert_eq!(fork.receive().unwrap(), b"olleh");
     }
@@ -78,9 +44,20 @@ fn no_time_passes_at_the_bell() {
 }
 
 #[test]
+fn a_qemu_that_is_killed_is_not_the_kernel_s_fault() {
+    let mut fork = kept().fork().unwrap();
+    fork.receive().unwrap();
+    let qemu = nix::unistd::Pid::from_raw(fork.process_id().try_into().unwrap());
+    nix::sys::signal::kill(qemu, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let error = fork.answer(b"hello".to_vec()).and_then(|()| fork.receive()).unwrap_err();
+    assert_eq!(error.class, Class::Infra, "{error}");
+    assert!(error.message.contains("QEMU has gone: signal: 9"), "{error}");
+}
+
+#[test]
 fn a_guest_that_spins_is_the_kernel_s_fault() {
     let limits = Limits { call: Duration::from_secs(1), ..Limits::default() };
-    let mut fork = keep(&Cache::open().unwrap(), limits).unwrap().fork().unwrap();
+    let mut fork = kept_with(limits).fork().unwrap();
     fork.receive().unwrap();
     fork.answer(b"spin".to_vec()).unwrap();
     let error = fork.receive().unwrap_err();
