@@ -29,7 +29,8 @@ pub struct Session {
 impl Session {
     pub(crate) fn start(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
         let recording = Recording { machine, steps: Vec::new() };
-        let mut session = Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true, hesitate: None };
+        let mut session =
+            Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true, hesitate: None };
         match session.receive()? {
             Reply::Ready => Ok(session),
             other => Err(session.unexpected("be ready", &other)),

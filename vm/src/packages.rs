@@ -185,7 +185,7 @@ Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";
 Dir::Etc::sourceparts "/dev/null";
 Dir::State "{root}/etc";
-Dir::State::status "/dev/null";
+Dir::State::status "{root}/etc/status";
 Dir::State::lists "{root}/lists";
 Dir::Cache "{root}/etc";
 Dir::Cache::archives "{root}/archives";
@@ -203,6 +203,8 @@ Acquire::http::Timeout "30";
     );
     let write = |name: &str, text: String| fs::write(etc.join(name), text).context("write in", &etc);
     write("apt.conf", configuration)?;
+    // Nothing is installed, so everything that is needed is fetched. dpkg's locks lie beside this file.
+    write("status", String::new())?;
     write("sources.list", format!("deb [signed-by={}] {mirror} {suite} main\n", Packages::KEYRING))?;
     shell.set_var("APT_CONFIG", etc.join("apt.conf"));
     Ok(shell)
