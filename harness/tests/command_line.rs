@@ -24,11 +24,28 @@ fn ends(mut command: Command, status: i32) -> (String, String) {
 fn the_story_shows_each_call_and_what_it_provoked() {
     let (story, _) = ends(mdlab(&["trace", CREATE, STOP]), 0);
     let mut lines = story.lines();
-    for expected in
-        ["SET_ARRAY_INFO", "ADD_NEW_DISK", "RUN_ARRAY", "active with 2 out of 2 mirrors", "resync done", "STOP_ARRAY"]
-    {
+    for expected in [
+        "new_array>, \"md0\", 3)",
+        "KERNEL add     /devices/virtual/bdi/9:0",
+        "UDEV   add     /devices/virtual/block/md0",
+        "SET_ARRAY_INFO",
+        "ADD_NEW_DISK",
+        "RUN_ARRAY",
+        "active with 2 out of 2 mirrors",
+        "resync done",
+        "STOP_ARRAY",
+        "md0 stopped",
+    ] {
         assert!(lines.any(|line| line.contains(expected)), "`{expected}` is not there, or not in order:\n{story}");
     }
+    // What a call provoked follows it at once, before the next call.
+    let after = |call: &str, count: usize| {
+        let lines = story.lines().skip_while(|line| !line.contains(call)).skip(1).take(count);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert!(after("new_array>, \"md0\", 3)", 1).contains("KERNEL add"), "{story}");
+    assert!(after("RUN_ARRAY", 1).contains("not clean -- starting background reconstruction"), "{story}");
+    assert!(after("STOP_ARRAY", 2).contains("md0 stopped"), "{story}");
 }
 
 #[test]

@@ -55,7 +55,8 @@ fn a_damaged_machine_is_made_anew_and_an_undamaged_one_is_not() {
     let alter = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().write_all_at(b"x", 4096).unwrap();
     let remove = |path: &Path| fs::remove_file(path).unwrap();
     let garble = |path: &Path| fs::write(path, "{").unwrap();
-    let damages: [(&str, &dyn Fn(&Path)); 5] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let damages: [(&str, Damage); 5] = [
         ("memory", &truncate),
         ("memory", &alter),
         ("mailbox", &alter),

@@ -36,14 +36,6 @@ pub(crate) struct Progress {
     pub(crate) quiet: bool,
 }
 
-/// Why a wait ended.
-struct Woken {
-    /// Nothing happened.
-    quiet: bool,
-    /// One of the recorder's sources is readable.
-    sources: bool,
-}
-
 impl Machine {
     pub(crate) fn new(link: Link, recorder: Recorder) -> Result<Self, Failure> {
         let mut mask = SigSet::empty();
@@ -57,9 +49,7 @@ impl Machine {
     /// Waits until something happens, deals with it, and records it. `attributes` are files of sysfs and /proc whose
     /// change, as the kernel notifies it, counts as something.
     pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<Progress, Failure> {
-        let Woken { quiet, sources } = self.wait(attributes, deadline)?;
-        let mut progress = Progress { ended: Vec::new(), quiet };
-        self.recorder.set_ready(sources);
+        let mut progress = Progress { ended: Vec::new(), quiet: !self.wait(attributes, deadline)? };
         // Pending signals of one kind are merged, so that one stands for any number of children, and there is no other.
         self.children.read_signal().attempt(|| "read the signalfd".into())?;
         while let Some((child, change)) = next_change() {
@@ -93,19 +83,15 @@ impl Machine {
         Ok(())
     }
 
-    fn wait(&self, attributes: &[File], deadline: Deadline) -> Result<Woken, Failure> {
+    /// Waits until something happens; `false` if nothing did until the deadline.
+    fn wait(&self, attributes: &[File], deadline: Deadline) -> Result<bool, Failure> {
         let sources = std::iter::once(self.children.as_fd()).chain(self.recorder.descriptors());
         let mut polled: Vec<_> = sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
         let notified = PollFlags::POLLPRI | PollFlags::POLLERR;
         polled.extend(attributes.iter().map(|file| PollFd::new(file.as_fd(), notified)));
         loop {
             match poll(&mut polled, deadline.timeout()) {
-                Ok(0) => return Ok(Woken { quiet: true, sources: false }),
-                Ok(_) => {
-                    let count = 1 + self.recorder.descriptors().count();
-                    let sources = polled[1..count].iter().any(|source| source.any().unwrap_or(true));
-                    return Ok(Woken { quiet: false, sources });
-                }
+                Ok(count) => return Ok(count > 0),
                 Err(Errno::EINTR) => {}
                 Err(error) => return Err(error).attempt(|| "poll".into()),
             }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Something that happened in the guest. Events come in the order in which the agent learnt of them: kernel messages
-/// and uevents are drained at every recorded system call, so those that follow a call and come before the next were
-/// provoked by it, or happened at that time.
+/// Something that happened in the guest. Events come in the order in which they began; kernel messages and uevents are
+/// drained when a recorded system call begins and when it returns, so those that follow a call and come before the next
+/// were provoked by it, or happened at that time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Nanoseconds of the guest's monotonic clock when the agent learnt of it.
+    /// Nanoseconds of the guest's monotonic clock when a system call began, or when the agent learnt of anything else.
     pub at: u64,
     /// What happened.
     pub what: What,
@@ -16,7 +16,7 @@ pub struct Event {
 /// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
-    /// A system call returned.
+    /// A system call began, and has returned.
     Syscall(Syscall),
     /// The kernel logged a message.
     Kernel(KernelMessage),
@@ -117,6 +117,13 @@ pub struct Uevent {
     pub source: UeventSource,
     /// Its properties in the order in which they came: ACTION, DEVPATH, SUBSYSTEM, SEQNUM and so on.
     pub properties: Vec<(String, String)>,
+}
+
+impl Uevent {
+    /// The value of a property.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Who sent a uevent.

@@ -10,33 +10,18 @@ const PLAIN: [&str; 9] =
     ["ACTION", "DEVPATH", "SUBSYSTEM", "SEQNUM", "DEVNAME", "DEVTYPE", "MAJOR", "MINOR", "DEVMODE"];
 
 pub(super) fn render(step: &Step, redaction: &Redaction) -> String {
-    let mut events: Vec<&Uevent> = step
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Uevent(uevent) => Some(uevent),
-            _ => None,
-        })
-        .collect();
-    if redaction.sorts() {
-        // udev works on several devices at once, and the order in which it is done with them means nothing.
-        events.sort_by_key(|event| (sequence(event), event.source == UeventSource::Udev));
-    }
-    events.iter().map(|event| lines(event, redaction)).collect()
+    let events = step.events.iter().filter_map(|event| match &event.what {
+        What::Uevent(uevent) => Some(uevent),
+        _ => None,
+    });
+    let events: Vec<&Uevent> = events.collect();
+    redaction.uevents(&events).iter().map(|event| lines(event, redaction)).collect()
 }
 
 fn lines(event: &Uevent, redaction: &Redaction) -> String {
-    let mut text = title(event, redaction) + "\n";
-    let mut properties: Vec<_> = event.properties.iter().filter(|(name, _)| !PLAIN.contains(&name.as_str())).collect();
-    if redaction.sorts() {
-        properties.sort();
-    }
-    for (name, value) in properties {
-        if let Some(line) = redaction.property(name, value) {
-            text.push_str(&format!("    {line}\n"));
-        }
-    }
-    text
+    let properties = event.properties.iter().filter(|(name, _)| !PLAIN.contains(&name.as_str()));
+    let properties = properties.filter_map(|(name, value)| redaction.property(name, value));
+    title(event, redaction) + "\n" + &properties.map(|line| format!("    {line}\n")).collect::<String>()
 }
 
 /// The line that `udevadm monitor` prints: `KERNEL change /devices/virtual/block/md0 (block)`.
@@ -45,12 +30,7 @@ pub(crate) fn title(event: &Uevent, redaction: &Redaction) -> String {
         UeventSource::Kernel => "KERNEL",
         UeventSource::Udev => "UDEV  ",
     };
-    let property = |name: &str| event.properties.iter().find(|(key, _)| key == name).map_or("?", |(_, value)| value);
+    let property = |name: &str| event.property(name).unwrap_or("?");
     let (action, path, subsystem) = (property("ACTION"), property("DEVPATH"), property("SUBSYSTEM"));
     format!("{source} {action:7} {} ({subsystem})", redaction.text(path))
-}
-
-fn sequence(event: &Uevent) -> u64 {
-    let text = event.properties.iter().find(|(name, _)| name == "SEQNUM");
-    text.and_then(|(_, value)| value.parse().ok()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 
 use mdlab_protocol::{Event, MAX_MESSAGE, What};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub(crate) use announcements::Announcements;
 pub(crate) use kernel_log::KernelLog;
@@ -28,16 +29,23 @@ pub(crate) trait Source {
     fn drain(&mut self, into: &mut Vec<What>);
 }
 
-/// Events in the order in which the agent learnt of them.
+/// A place in the recording, and when it was taken. A system call is recorded when it returns, but at the place where it
+/// began: what it provoked meanwhile comes after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    number: u64,
+    at: u64,
+}
+
+/// Events in the order in which they began.
 #[derive(Default)]
 pub(crate) struct Recorder {
     sources: Vec<Box<dyn Source>>,
     announcements: Announcements,
-    /// Each with a bound of its encoded length.
-    events: VecDeque<(Event, usize)>,
+    /// Each with its place and a bound of its encoded length.
+    events: VecDeque<(Place, Event, usize)>,
     bytes: usize,
-    /// Whether a source had something to say when the loop last looked.
-    ready: bool,
+    places: u64,
 }
 
 impl Recorder {
@@ -51,31 +59,40 @@ impl Recorder {
         self.sources.iter().map(|source| source.descriptor())
     }
 
+    /// Takes the next place.
+    pub(crate) fn place(&mut self) -> Place {
+        self.places += 1;
+        Place { number: self.places, at: u64::try_from(clock::now().as_nanos()).unwrap_or(u64::MAX) }
+    }
+
     /// Records one event.
     pub(crate) fn push(&mut self, what: What) {
+        let place = self.place();
+        self.push_at(place, what);
+    }
+
+    /// Records one event at a place that was taken before.
+    pub(crate) fn push_at(&mut self, place: Place, what: What) {
         if let What::Uevent(uevent) = &what {
             self.announcements.note(uevent);
         }
-        let at = u64::try_from(clock::now().as_nanos()).unwrap_or(u64::MAX);
-        let mut event = Event { at, what };
+        let mut event = Event { at: place.at, what };
         let mut length = length::bound(&event);
         if length > MAX_MESSAGE - PART {
             event.what = What::Lost("an event longer than a message".into());
             length = length::bound(&event);
         }
         self.bytes += length;
-        self.events.push_back((event, length));
+        let later = self.events.iter().rev().take_while(|(other, ..)| other.number > place.number).count();
+        self.events.insert(self.events.len() - later, (place, event, length));
     }
 
-    /// Notes whether a source is readable, as the loop found.
-    pub(crate) fn set_ready(&mut self, ready: bool) {
-        self.ready = ready;
-    }
-
-    /// Records what the sources have to say if the loop found one readable. What a call provoked was there before the
-    /// call's end was reported, so nothing is missed, and most stops cost no look.
+    /// Records what the sources have to say, if anything. Asking them all at once costs one call where most stops of a
+    /// traced process need no more; what a call provoked is there before the call's end is reported.
     pub(crate) fn drain_if_ready(&mut self) {
-        if std::mem::take(&mut self.ready) {
+        let mut polled: Vec<_> = self.descriptors().map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        // A poll that fails is no reason to miss anything.
+        if poll(&mut polled, PollTimeout::ZERO) != Ok(0) {
             self.drain();
         }
     }
@@ -106,7 +123,7 @@ impl Recorder {
         let mut part = Vec::new();
         let mut bytes = 0;
         while bytes < PART
-            && let Some((event, length)) = self.events.pop_front()
+            && let Some((_, event, length)) = self.events.pop_front()
         {
             bytes += length;
             part.push(event);
@@ -125,6 +142,20 @@ impl Recorder {
 mod tests {
     use super::*;
     use mdlab_protocol::encode;
+
+    #[test]
+    fn what_a_call_provoked_comes_after_it() {
+        let mut recorder = Recorder::default();
+        let place = recorder.place();
+        recorder.push(What::Lost("provoked".into()));
+        recorder.push_at(place, What::Lost("call".into()));
+        recorder.push_at(place, What::Lost("belongs to the call".into()));
+        let texts = recorder.part().into_iter().flatten().map(|event| match event.what {
+            What::Lost(text) => text,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), ["call", "belongs to the call", "provoked"]);
+    }
 
     #[test]
     fn a_long_recording_comes_in_parts_and_in_order() {

@@ -22,7 +22,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::unistd::Pid;
 
 use crate::children::Change;
-use crate::recorder::Recorder;
+use crate::recorder::{Place, Recorder};
 use calls::Call;
 use decode::Pending;
 use tracee::Tracee;
@@ -53,7 +53,8 @@ pub(crate) struct Tracer {
 
 struct State {
     tracee: Tracee,
-    pending: Option<Pending>,
+    /// A call that has begun, and its place in the recording.
+    pending: Option<(Place, Pending)>,
 }
 
 /// The filter, made before the fork: nothing may be allocated after it.
@@ -126,7 +127,7 @@ impl Tracer {
 
     /// A thread that is not the first of its process takes over the number of the first when it executes a program, and
     /// its own number ends without a word.
-    fn take_executing(&mut self, leader: Pid) -> Option<Pending> {
+    fn take_executing(&mut self, leader: Pid) -> Option<(Place, Pending)> {
         let former = Pid::from_raw(i32::try_from(ptrace::getevent(leader).ok()?).ok()?);
         if former == leader { None } else { self.tracees.remove(&former)?.pending }
     }
@@ -175,12 +176,13 @@ impl State {
         // SAFETY: `op` says that the union holds `seccomp`.
         let seccomp = unsafe { info.u.seccomp };
         if let Some(call) = Call::by_number(seccomp.nr) {
-            self.pending = decode::enter(&mut self.tracee, call, &seccomp.args, md);
+            let pending = decode::enter(&mut self.tracee, call, &seccomp.args, md);
+            self.pending = pending.map(|pending| (recorder.place(), pending));
         }
     }
 
     fn call_returns(&mut self, recorder: &mut Recorder) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some((place, pending)) = self.pending.take() else { return };
         let Ok(info) = ptrace::syscall_info(self.tracee.tid) else { return };
         if info.op != libc::PTRACE_SYSCALL_INFO_EXIT {
             return;
@@ -189,7 +191,7 @@ impl State {
         let result = unsafe { info.u.exit.sval };
         if !RESTARTS.contains(&result) {
             for what in decode::leave(&mut self.tracee, pending, result) {
-                recorder.push(what);
+                recorder.push_at(place, what);
             }
         }
         recorder.drain_if_ready();
