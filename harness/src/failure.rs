@@ -97,7 +97,7 @@ impl fmt::Display for Failure {
         write!(f, "{}: {}", self.class, self.message)?;
         let known = &*self.evidence;
         let mut line = |name: &str, value: Option<&str>| match value {
-            Some(value) => write!(f, "\n  {:9}{value}", format!("{name}:")),
+            Some(value) => write!(f, "\n  {:10}{value}", format!("{name}:")),
             None => Ok(()),
         };
         line("after", known.after.as_deref())?;
@@ -105,7 +105,7 @@ impl fmt::Display for Failure {
         if let Some(console) = known.console.as_deref().filter(|console| !console.trim().is_empty()) {
             let lines: Vec<&str> = console.trim_end().lines().collect();
             let tail = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
-            line("console", Some(&tail.join("\n           ")))?;
+            line("console", Some(&tail.join("\n            ")))?;
         }
         line("evidence", known.folder.as_ref().map(|path| path.display().to_string()).as_deref())?;
         line("rerun", known.rerun.as_deref())
@@ -137,8 +137,11 @@ mod tests {
             ..Evidence::default()
         };
         let text = Failure::with(Class::Kernel, "the kernel panicked", evidence).to_string();
-        assert!(text.starts_with("kernel: the kernel panicked\n  after:   mdadm --stop /dev/md0 (exit 0)\n"), "{text}");
-        assert!(text.contains("  console: line 3\n           line 4\n"), "{text}");
-        assert!(text.ends_with("\n  rerun:   mdlab run stops"), "{text}");
+        assert!(
+            text.starts_with("kernel: the kernel panicked\n  after:    mdadm --stop /dev/md0 (exit 0)\n"),
+            "{text}"
+        );
+        assert!(text.contains("  console:  line 3\n            line 4\n"), "{text}");
+        assert!(text.ends_with("\n  rerun:    mdlab run stops"), "{text}");
     }
 }

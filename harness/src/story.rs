@@ -102,7 +102,7 @@ impl<'a> Story<'a> {
             What::Syscall(call) => (Style::new(), call::line(call, redaction)),
             What::Kernel(message) => (KERNEL, format!("    kernel: {}", redaction.text(&message.text))),
             What::Uevent(uevent) => (UEVENT, format!("    {}", uevents::title(uevent, redaction))),
-            What::Process(process) => (LATER, of_process(process, redaction)),
+            What::Process(process) => (LATER, of_process(process, redaction)?),
             What::Files { closing, before, after, .. } => {
                 let names = |files: &[mdlab_protocol::Descriptor]| {
                     files.iter().map(|file| call::descriptor(file, redaction)).collect::<Vec<_>>().join(" ")

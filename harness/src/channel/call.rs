@@ -35,6 +35,11 @@ fn value(value: &Value, redaction: &Redaction) -> String {
         Value::Bytes { bytes, length } => self::bytes(bytes, *length, redaction),
         Value::Device { major, minor } => format!("makedev({major}, {minor})"),
         Value::Descriptor(open) => descriptor(open, redaction),
+        // An array's elements are named by their numbers.
+        Value::Fields(fields) if fields.iter().all(|(name, _)| name.parse::<u32>().is_ok()) => {
+            let elements: Vec<_> = fields.iter().map(|(_, element)| self::value(element, redaction)).collect();
+            format!("[{}]", elements.join(", "))
+        }
         Value::Fields(fields) => {
             let fields = fields.iter().map(|(name, field)| format!("{name}={}", self::value(field, redaction)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))

@@ -42,7 +42,7 @@ fn of_command(command: &Command, redaction: &Redaction) -> String {
 fn of_event(event: &Event, redaction: &Redaction) -> Option<String> {
     Some(match &event.what {
         What::Syscall(call) => format!("{} {}", redaction.pid(call.pid), call::line(call, redaction)),
-        What::Process(process) => of_process(process, redaction),
+        What::Process(process) => return of_process(process, redaction),
         What::Files { pid, closing, before, after } => {
             let files = |files: &[Descriptor]| {
                 files.iter().map(|file| format!("\n         {}", call::descriptor(file, redaction))).collect::<String>()
@@ -54,13 +54,14 @@ fn of_event(event: &Event, redaction: &Redaction) -> Option<String> {
     })
 }
 
-pub(crate) fn of_process(process: &Process, redaction: &Redaction) -> String {
+/// What became of a process; that it executes a program is seen in its `execve` already.
+pub(crate) fn of_process(process: &Process, redaction: &Redaction) -> Option<String> {
     let pid = redaction.pid(process.pid);
-    match &process.change {
+    Some(match &process.change {
+        ProcessChange::Executed(_) => return None,
         ProcessChange::Forked { parent } => format!("{pid} is forked by {}", redaction.pid(*parent)),
-        ProcessChange::Executed(argv) => format!("{pid} executes {}", redaction.text(&shell_words::join(argv))),
         ProcessChange::Exited(Exit::Status(status)) => format!("{pid} exits with {status}"),
         ProcessChange::Exited(Exit::Signal(signal)) => format!("{pid} is killed by signal {signal}"),
         ProcessChange::Exited(Exit::TimedOut) => format!("{pid} is killed at its limit"),
-    }
+    })
 }

@@ -58,16 +58,19 @@ impl Trace {
     fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
         session.attach(self.disks, self.size)?;
         for (number, words) in (1..).zip(lines) {
-            let outcome = session.run(words, &format!("{}\n", self.stdin)).map(|command| command.exit);
+            let outcome =
+                session.run(words, &format!("{}\n", self.stdin)).map(|command| (command.exit, command.ending()));
             if outcome.is_ok() {
                 session.settle(true)?;
             }
+            // A guest that is gone, or never ran the command, has nothing to show.
             if outcome.as_ref().map_or_else(|failure| failure.class == Class::Tool, |_| true) {
                 session.end_step(&format!("step {number}"))?;
             }
-            let exit = outcome?;
+            let (exit, ending) = outcome?;
             if exit != Exit::Status(0) {
-                let text = format!("expected `{}` to end with status 0", shell_words::join(words));
+                let line = shell_words::join(words);
+                let text = format!("expected `{line}` to end with status 0, it ended with {ending}");
                 return Err(session.failure(Class::Tool, text));
             }
         }
