@@ -48,9 +48,10 @@ impl Channel {
         }
     }
 
-    /// Whether it may differ from one mdadm to another on the same kernel.
+    /// Whether it may differ from one mdadm to another on the same kernel. An mdadm comes with the user space of its
+    /// distribution, udev and its rules among it, which shows in uevents and links.
     pub fn depends_on_tool(self) -> bool {
-        matches!(self, Self::Syscalls | Self::Superblock)
+        self != Self::Dmesg
     }
 
     /// Renders all steps.
@@ -60,7 +61,7 @@ impl Channel {
         for step in steps {
             let lines = match self {
                 Self::Syscalls => syscalls::render(step, redaction),
-                Self::Dmesg => dmesg::render(step),
+                Self::Dmesg => dmesg::render(step, redaction),
                 Self::Uevents => uevents::render(step, redaction),
                 Self::Superblock => superblock::render(&step.after, before, redaction),
                 Self::State => state::render(&step.after, redaction),

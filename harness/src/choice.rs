@@ -1,5 +1,6 @@
 //! What to run on: a kernel, a tool, an acceleration, a seed.
 
+use std::path;
 use std::str::FromStr;
 
 use mdlab_vm::{AccelChoice, KernelSource, Suite};
@@ -47,6 +48,8 @@ impl Choice {
             KernelSource::Debian(suite) => ToolSource::Debian(suite.clone()),
             KernelSource::File { .. } => ToolSource::Debian(suite),
         });
+        let (kernel, tool) =
+            absolute(kernel, tool).map_err(|error| Failure::usage(format!("find the current folder: {error}")))?;
         Ok(Self { kernel, tool, accel: accel.unwrap_or_default(), seed })
     }
 
@@ -61,6 +64,22 @@ impl Choice {
         }
         text
     }
+}
+
+/// Scenarios run in the folders of their packages, wherever the user stands; and a bare `mdadm` is a file, not a program to
+/// be looked up.
+fn absolute(kernel: KernelSource, tool: ToolSource) -> std::io::Result<(KernelSource, ToolSource)> {
+    let kernel = match kernel {
+        KernelSource::File { image, modules } => {
+            KernelSource::File { image: path::absolute(image)?, modules: modules.map(path::absolute).transpose()? }
+        }
+        debian => debian,
+    };
+    let tool = match tool {
+        ToolSource::File(path) => ToolSource::File(path::absolute(path)?),
+        debian => debian,
+    };
+    Ok((kernel, tool))
 }
 
 fn variable<T: FromStr<Err: std::fmt::Display>>(name: &str) -> Result<Option<T>, Failure> {

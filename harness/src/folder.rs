@@ -23,8 +23,13 @@ pub(crate) fn base() -> Result<PathBuf, Failure> {
 /// Makes the folder for the evidence of one scenario on one machine.
 pub fn evidence(machine: &MachineId, title: &str) -> Result<PathBuf, Failure> {
     let (linux, mdadm) = machine.versions().map_err(Failure::infra)?;
-    let name: String = title.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    make(base()?.join(format!("linux-{linux},mdadm-{mdadm}")).join(name))
+    make(base()?.join(format!("linux-{linux},mdadm-{mdadm},{}", machine.accel)).join(file_name(title)))
+}
+
+/// A title as the name of a file.
+fn file_name(title: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    title.replace("::", ".").chars().map(plain).collect()
 }
 
 /// Writes a recording into a folder.
@@ -38,7 +43,8 @@ pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<()
 /// Leaves word of a failure's class for `mdlab run`, which asks for it by naming a folder in the environment.
 pub(crate) fn note_failure(title: &str, failure: &Failure) {
     if let Some(folder) = std::env::var_os(FAILURES) {
-        let name = title.replace(['/', ':'], "_");
+        // Another package may have a scenario of that name, and it runs in another process.
+        let name = format!("{}-{}", file_name(title), std::process::id());
         // Where it cannot be written, `mdlab run` still knows that something failed.
         let _ = fs::write(Path::new(&folder).join(name), failure.class.to_string());
     }

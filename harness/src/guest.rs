@@ -142,11 +142,9 @@ impl Guest {
     }
 }
 
-/// The name of the running test; `cargo test` and cargo-nextest both name its thread so.
+/// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
 fn title() -> String {
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("scenario");
-    name.split("::").filter(|part| !part.starts_with("case_")).last().unwrap_or(name).to_owned()
+    std::thread::current().name().unwrap_or("scenario").to_owned()
 }
 
 /// Fails the test, having written down what is known.

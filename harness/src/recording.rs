@@ -79,6 +79,7 @@ impl Command {
                 Err(_) => format!("killed by signal {number}"),
             },
             Exit::TimedOut => "still running at its limit, killed".to_owned(),
+            Exit::Hung => "hanging in the kernel, past being killed".to_owned(),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Redaction: what differs from run to run gets a name, and the same thing gets the same name wherever it shows.
 //!
 //! All of it is here. What is redacted: identifiers of arrays and members (they come from the random pool), process
-//! identifiers, times, sequence numbers of uevents, and how far a resync happened to be. What is never redacted: numbers
-//! that md decides, such as sizes, offsets, events and roles.
+//! identifiers, times, sequence numbers of uevents, and how far a resync under way happened to be. What is never redacted:
+//! numbers that md decides, such as sizes, offsets, events and roles.
 
 use std::collections::BTreeMap;
 
 use mdlab_metadata::{FieldValue, Superblock, Time, Uuid};
-use mdlab_protocol::{Event, ProcessChange, Uevent, UeventSource, What};
+use mdlab_protocol::{Event, ProcessChange, Uevent, UeventSource, Value, What};
 
 use crate::channel::superblocks;
 use crate::recording::Recording;
@@ -17,6 +17,9 @@ const VOLATILE_PROPERTIES: [&str; 3] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ"]
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.
 const SETS: [&str; 1] = ["DEVLINKS"];
+
+/// Fields of a superblock that say how far a resync or a recovery has come.
+const CHECKPOINTS: [&str; 2] = ["resync_offset", "recovery_offset"];
 
 /// Names for what differs from run to run.
 #[derive(Debug, Default)]
@@ -41,6 +44,7 @@ impl Redaction {
         for step in &recording.steps {
             for event in &step.events {
                 redaction.learn_pids(event);
+                redaction.learn_announced(event);
             }
             for (_, _, superblock) in superblocks(&step.after) {
                 redaction.learn_uuids(&superblock);
@@ -75,18 +79,35 @@ impl Redaction {
 
     fn learn_uuids(&mut self, superblock: &Superblock) {
         for field in superblock.fields() {
-            let FieldValue::Uuid(uuid) = field.value else { continue };
-            if self.uuids.iter().any(|(known, _)| *known == uuid) || uuid == Uuid::default() {
-                continue;
+            if let FieldValue::Uuid(uuid) = field.value {
+                self.learn_uuid(uuid, if field.name == "device_uuid" { "device-uuid" } else { "array-uuid" });
             }
-            let kind = if field.name == "device_uuid" { "device-uuid" } else { "array-uuid" };
-            let count = self.uuids.iter().filter(|(_, name)| name.starts_with(kind)).count();
-            let name = format!("{kind}-{}", count + 1);
-            for text in [uuid.to_string(), uuid.swap_words().to_string(), dashed(&uuid)] {
-                self.words.push((text, name.clone()));
-            }
-            self.uuids.push((uuid, name));
         }
+    }
+
+    /// udev announces identifiers of arrays and members that are gone at the end of a step.
+    fn learn_announced(&mut self, event: &Event) {
+        let What::Uevent(uevent) = &event.what else { return };
+        for (property, kind) in
+            [("MD_UUID", "array-uuid"), ("ID_FS_UUID", "array-uuid"), ("ID_FS_UUID_SUB", "device-uuid")]
+        {
+            let value = uevent.property(property).map(|value| value.replace('-', ""));
+            if let Some(Ok(uuid)) = value.map(|value| value.parse()) {
+                self.learn_uuid(uuid, kind);
+            }
+        }
+    }
+
+    fn learn_uuid(&mut self, uuid: Uuid, kind: &str) {
+        if self.uuids.iter().any(|(known, _)| *known == uuid) || uuid == Uuid::default() {
+            return;
+        }
+        let count = self.uuids.iter().filter(|(_, name)| name.starts_with(kind)).count();
+        let name = format!("{kind}-{}", count + 1);
+        for text in [uuid.to_string(), uuid.swap_words().to_string(), dashed(&uuid)] {
+            self.words.push((text, name.clone()));
+        }
+        self.uuids.push((uuid, name));
     }
 
     /// A process identifier.
@@ -97,14 +118,17 @@ impl Redaction {
     /// A text in which anything may occur.
     pub fn text(&self, text: &str) -> String {
         let named = self.words.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name));
-        if self.transparent { named } else { progress(&disk_sequence(&named)) }
+        if self.transparent { named } else { times(&progress(&disk_sequence(&named))) }
     }
 
     /// What a field of a superblock holds. Of a checksum it is said whether it is right: its value depends on all that is
     /// redacted.
-    pub fn value(&self, value: &FieldValue) -> String {
+    pub fn value(&self, name: &str, value: &FieldValue) -> String {
         match value {
             _ if self.transparent => value.to_string(),
+            FieldValue::Sectors(done) if CHECKPOINTS.contains(&name) && *done != 0 && *done != u64::MAX => {
+                "PROGRESS".to_owned()
+            }
             FieldValue::Uuid(uuid) => {
                 let known = self.uuids.iter().find(|(known, _)| known == uuid);
                 known.map_or_else(|| uuid.to_string(), |(_, name)| name.clone())
@@ -119,6 +143,20 @@ impl Redaction {
     /// RUN_ARRAY (`Create.c`), and the kernel never reads it (`md_ioctl` in drivers/md/md.c): it shows mdadm's stack.
     pub fn omits(&self, request: &str) -> bool {
         !self.transparent && request == "RUN_ARRAY"
+    }
+
+    /// Whether a field of a system call's argument is a time: `mdu_array_info_t` has two (include/uapi/linux/raid/md_u.h).
+    pub fn is_time(&self, name: &str, value: &Value) -> bool {
+        !self.transparent && ["ctime", "utime"].contains(&name) && *value != Value::Int(0)
+    }
+
+    /// What an attribute of sysfs reads; `syncs` says whether a resync or one of its kin is under way on its array.
+    pub fn attribute(&self, path: &str, value: &str, syncs: bool) -> String {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        match !self.transparent && syncs && ["sync_completed", "resync_start"].contains(&name) {
+            true => "PROGRESS".to_owned(),
+            false => self.text(value),
+        }
     }
 
     /// A property of a uevent, unless it is left out.
@@ -174,6 +212,18 @@ fn sequence(event: &Uevent) -> u64 {
 fn dashed(uuid: &Uuid) -> String {
     let hex = uuid.to_string().replace(':', "");
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Replaces the times and checksums that `mdadm --detail` and `--examine` print; whether a checksum is right stays.
+fn times(text: &str) -> String {
+    let line = |line: &str| match line.split_once(" : ") {
+        Some((name, _)) if name.ends_with(" Time") => format!("{name} : TIME"),
+        Some((name, value)) if name.trim() == "Checksum" => {
+            format!("{name} : {}", if value.ends_with(" correct") { "correct" } else { "WRONG" })
+        }
+        _ => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Replaces the number in `/dev/disk/by-diskseq/9`, which counts every disk since boot.
@@ -236,6 +286,14 @@ mod tests {
         let links = "/dev/disk/by-diskseq/9 /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/10";
         let expected = "/dev/disk/by-diskseq/DISKSEQ /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/DISKSEQ";
         assert_eq!(disk_sequence(links), expected);
+    }
+
+    #[test]
+    fn times_and_sums_that_mdadm_prints_are_named() {
+        let printed = "     Raid Level : raid1\n  Creation Time : Thu Jan  1 00:00:12 2026\n       Checksum : 8b3458ff - correct\n";
+        let expected = "     Raid Level : raid1\n  Creation Time : TIME\n       Checksum : correct\n";
+        assert_eq!(times(printed), expected);
+        assert!(times("       Checksum : 8b3458ff - expected 8b3458fe").ends_with(" : WRONG"));
     }
 
     #[test]

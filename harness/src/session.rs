@@ -12,8 +12,8 @@ const COMMAND_LIMIT_MS: u64 = 60_000;
 /// Bound of a wait for udev and md, in virtual time.
 const SETTLE_LIMIT_MS: u64 = 60_000;
 
-/// The most events of one step. A guest that never ends to say something is not recorded for ever.
-const MAX_EVENTS: usize = 1_000_000;
+/// The most bytes of one step's recording. A guest that never ends to say something is not recorded for ever.
+const MAX_RECORDED: usize = 256 << 20;
 
 /// A fork in use.
 pub struct Session {
@@ -22,6 +22,8 @@ pub struct Session {
     /// What belongs to the step that has not ended yet.
     commands: Vec<Command>,
     events: Vec<Event>,
+    /// Bytes of that step's recording so far.
+    recorded: usize,
     trace: bool,
     hesitate: Option<Box<dyn FnMut() + Send>>,
 }
@@ -29,8 +31,15 @@ pub struct Session {
 impl Session {
     pub(crate) fn start(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
         let recording = Recording { machine, steps: Vec::new() };
-        let mut session =
-            Self { fork, recording, commands: Vec::new(), events: Vec::new(), trace: true, hesitate: None };
+        let mut session = Self {
+            fork,
+            recording,
+            commands: Vec::new(),
+            events: Vec::new(),
+            recorded: 0,
+            trace: true,
+            hesitate: None,
+        };
         match session.receive()? {
             Reply::Ready => Ok(session),
             other => Err(session.unexpected("be ready", &other)),
@@ -76,13 +85,15 @@ impl Session {
         let order = Order { argv: argv.clone(), stdin: stdin.as_bytes().to_vec(), trace, limit_ms };
         let (exit, output) = match self.ask(Request::Run(order))? {
             Reply::Exited { exit, output } => (exit, output),
-            Reply::Failed(text) => return Err(self.failure(Class::Usage, text)),
             other => return Err(self.unexpected(&format!("run `{}`", shell_words::join(&argv)), &other)),
         };
         self.commands.push(Command { argv, stdin: stdin.to_owned(), exit, output });
-        if exit == Exit::TimedOut {
-            let limit = COMMAND_LIMIT_MS / 1000;
-            return Err(self.failure(Class::Tool, format!("the command did not end within {limit} s of virtual time")));
+        let limit = COMMAND_LIMIT_MS / 1000;
+        let overdue = format!("the command did not end within {limit} s of virtual time");
+        match exit {
+            Exit::TimedOut => return Err(self.failure(Class::Tool, overdue)),
+            Exit::Hung => return Err(self.failure(Class::Kernel, format!("{overdue}, and hangs in the kernel"))),
+            Exit::Status(_) | Exit::Signal(_) => {}
         }
         self.settle(false)?;
         let last = self.commands.len() - 1;
@@ -93,12 +104,12 @@ impl Session {
     pub fn settle(&mut self, md: bool) -> Result<(), Failure> {
         match self.ask(Request::Settle(Settle { md, limit_ms: SETTLE_LIMIT_MS }))? {
             Reply::Settled => Ok(()),
-            Reply::Unsettled(text) => {
+            Reply::Unsettled { md, udev } => {
                 let limit = SETTLE_LIMIT_MS / 1000;
-                Err(self.failure(
-                    Class::Kernel,
-                    format!("the guest did not settle within {limit} s of virtual time: {text}"),
-                ))
+                // While md is at work there are uevents to come: then it is md that is waited for.
+                let (class, text) = if md.is_empty() { (Class::Infra, udev) } else { (Class::Kernel, md) };
+                let text = format!("the guest did not settle within {limit} s of virtual time: {text}");
+                Err(self.failure(class, text))
             }
             other => Err(self.unexpected("settle", &other)),
         }
@@ -123,6 +134,7 @@ impl Session {
             Reply::Observed(observation) => observation,
             other => return Err(self.unexpected("observe its arrays", &other)),
         };
+        self.recorded = 0;
         let (commands, events) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.events));
         self.recording.steps.push(Step { label: label.to_owned(), commands, events, after });
         let last = self.recording.steps.len() - 1;
@@ -160,6 +172,7 @@ impl Session {
     fn unexpected(&self, what: &str, reply: &Reply) -> Failure {
         match reply {
             Reply::Failed(text) => self.failure(Class::Infra, format!("have the guest {what}: {text}")),
+            Reply::Refused(text) => self.failure(Class::Usage, text.as_str()),
             other => self.failure(Class::Infra, format!("have the guest {what}: it said {}", brief(other))),
         }
     }
@@ -171,8 +184,11 @@ impl Session {
                 Reply::Recorded(events) => self.events.extend(events),
                 reply => return Ok(reply),
             }
-            if self.events.len() > MAX_EVENTS {
-                return Err(self.failure(Class::Tool, format!("more than {MAX_EVENTS} events in one step")));
+            if self.recorded > MAX_RECORDED {
+                let limit = MAX_RECORDED >> 20;
+                return Err(
+                    self.failure(Class::Tool, format!("expected a step to record at most {limit} MiB, got more"))
+                );
             }
             self.answer(&Request::Continue)?;
         }
@@ -188,6 +204,7 @@ impl Session {
 
     fn receive(&mut self) -> Result<Reply, Failure> {
         let bytes = self.fork.receive().map_err(|error| self.enrich(error))?;
+        self.recorded += bytes.len();
         decode(&bytes).map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))
     }
 

@@ -153,6 +153,7 @@ mod tests {
         for (channel, name, expected) in [
             (Channel::Dmesg, "dmesg", Since::EVER),
             (Channel::Dmesg, "dmesg@linux-6.12", since("6.12", "4.1")),
+            (Channel::State, "state@linux-6.12,mdadm-4.4", since("6.12", "4.4")),
             (Channel::Syscalls, "syscalls@linux-6.12,mdadm-4.4", since("6.12", "4.4")),
         ] {
             assert_eq!(Since::read(&format!("{name}.snap"), channel), Some(expected));

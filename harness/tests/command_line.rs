@@ -38,14 +38,15 @@ fn the_story_shows_each_call_and_what_it_provoked() {
     ] {
         assert!(lines.any(|line| line.contains(expected)), "`{expected}` is not there, or not in order:\n{story}");
     }
-    // What a call provoked follows it at once, before the next call.
-    let after = |call: &str, count: usize| {
-        let lines = story.lines().skip_while(|line| !line.contains(call)).skip(1).take(count);
+    // What a call provoked follows it, set in, before the next call.
+    let provoked = |call: &str| {
+        let lines = story.lines().skip_while(|line| !line.contains(call)).skip(1);
+        let lines = lines.take_while(|line| line.get(10..).is_some_and(|text| text.starts_with("    ")));
         lines.collect::<Vec<_>>().join("\n")
     };
-    assert!(after("new_array>, \"md0\", 3)", 1).contains("KERNEL add"), "{story}");
-    assert!(after("RUN_ARRAY", 1).contains("not clean -- starting background reconstruction"), "{story}");
-    assert!(after("STOP_ARRAY", 2).contains("md0 stopped"), "{story}");
+    assert!(provoked("new_array>, \"md0\", 3)").contains("KERNEL add     /devices/virtual/block/md0"), "{story}");
+    assert!(provoked("RUN_ARRAY").contains("not clean -- starting background reconstruction"), "{story}");
+    assert!(provoked("STOP_ARRAY").contains("md0 stopped"), "{story}");
 }
 
 #[test]

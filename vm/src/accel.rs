@@ -84,8 +84,18 @@ impl KvmRefusal {
         (refusal.host_boot == host_boot() && refusal.qemu == qemu).then_some(refusal.reason)
     }
 
-    /// Remembers that KVM failed.
+    /// Forgets it: KVM was seen to work.
+    pub(crate) fn forget(cache: &Cache) {
+        // Mostly there is nothing to forget.
+        let _ = fs::remove_file(cache.path(Self::FILE));
+    }
+
+    /// Remembers that KVM failed, if it was KVM that failed: QEMU ran, and could open it, and PID 1 had no complaint.
     pub(crate) fn remember(cache: &Cache, qemu: &str, error: &Error) -> Result<()> {
+        let opens = fs::File::options().read(true).write(true).open("/dev/kvm").is_ok();
+        if !opens || error.console.is_none() || error.refusal.is_some() {
+            return Ok(());
+        }
         let reason = error.message.clone();
         let refusal = Self { host_boot: host_boot(), qemu: qemu.to_owned(), reason };
         let text = serde_json::to_vec(&refusal).doing("encode the refusal of KVM")?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Notice, Result};
 
 /// A folder of one user, mode 0700, that any number of processes share.
 #[derive(Clone, Debug)]
@@ -56,10 +56,24 @@ impl Cache {
         options.context("open the lock", &path)
     }
 
-    /// Waits until no other process works on an entry.
-    pub(crate) fn lock(&self, name: &str) -> Result<File> {
+    /// Waits until no other process works on an entry, nor looks at it. Whoever works is bounded: a boot by its limit, a
+    /// download by apt's time-outs.
+    pub(crate) fn lock(&self, name: &str, notice: Notice) -> Result<File> {
         let file = self.lock_file(name)?;
-        file.lock().context("lock", &self.path(name))?;
+        if file.try_lock().is_err() {
+            notice(&format!("waiting for another process that makes `{name}`"));
+            file.lock().context("lock", &self.path(name))?;
+        }
+        Ok(file)
+    }
+
+    /// Waits until no other process works on an entry.
+    pub(crate) fn lock_shared(&self, name: &str, notice: Notice) -> Result<File> {
+        let file = self.lock_file(name)?;
+        if file.try_lock_shared().is_err() {
+            notice(&format!("waiting for another process that makes `{name}`"));
+            file.lock_shared().context("lock", &self.path(name))?;
+        }
         Ok(file)
     }
 

@@ -26,15 +26,17 @@ mod qemu;
 mod qmp;
 mod ramdisk;
 mod recipe;
+mod stored;
 
 pub use accel::{Accel, AccelChoice};
 pub use cache::Cache;
 pub use digest::Digest;
 pub use error::{Class, Error, Notice, Result};
 pub use fork::Fork;
-pub use kept::{Kept, Made};
+pub use kept::Kept;
 pub use kernel::{Kernel, KernelSource};
 pub use packages::{Packages, Suite};
 pub use qemu::Qemu;
 pub use ramdisk::RamDisk;
 pub use recipe::{Limits, Recipe};
+pub use stored::Made;

@@ -14,6 +14,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::arguments::STATE;
 use crate::console::Console;
 use crate::error::{Class, Context, Error, Result};
 use crate::process::{Process, share};
@@ -41,6 +42,8 @@ pub(crate) struct Machine {
     ring_ticks: u64,
     /// Whose fault it is when the guest fails: it depends on how far it got.
     blame: Class,
+    /// QEMU has announced a panic, so that it will stop is no news.
+    panicked: bool,
 }
 
 impl Machine {
@@ -62,10 +65,11 @@ impl Machine {
         descriptors.extend(others);
         let mut command = Command::new(&qemu.program);
         command.args(arguments);
-        let process = Process::start(command, descriptors)?;
+        let mut process = Process::start(command, descriptors)?;
+        let qmp = Qmp::new(qmp).map_err(|error| gone(&mut process).unwrap_or(error))?;
         let mailbox = Mapping::of(mailbox)?;
         let console = Console::new(console);
-        Ok(Self { process, qmp: Qmp::new(qmp)?, bell, mailbox, console, sequence, ring_ticks: 0, blame })
+        Ok(Self { process, qmp, bell, mailbox, console, sequence, ring_ticks: 0, blame, panicked: false })
     }
 
     /// Waits until the guest is heard, or fails.
@@ -117,7 +121,7 @@ impl Machine {
             let event = match self.qmp.event() {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(None),
-                Err(error) => return Err(if self.process.obituary().is_some() { self.death() } else { error }),
+                Err(error) => return Err(gone(&mut self.process).unwrap_or(error)),
             };
             if let Some(call) = self.attend(&event)? {
                 return Ok(Some(call));
@@ -128,19 +132,42 @@ impl Machine {
     fn attend(&mut self, event: &serde_json::Value) -> Result<Option<Call>> {
         match event["event"].as_str() {
             // A panic raises the same event as a request to be kept, but posts no frame.
-            Some("GUEST_PANICKED") if self.frame(Kind::Keep).is_ok() => Ok(Some(Call::Keep)),
-            Some("GUEST_PANICKED") => Err(Error::new(self.blame, "the kernel panicked")),
+            Some("GUEST_PANICKED") => {
+                self.panicked = true;
+                match self.frame(Kind::Keep) {
+                    Ok(_) => Ok(Some(Call::Keep)),
+                    Err(_) => Err(Error::new(self.blame, "the kernel panicked")),
+                }
+            }
             Some("MIGRATION") => match event["data"]["status"].as_str() {
                 // The state of a fork has been loaded. It is that of a machine which has stopped.
                 Some("completed") => self.qmp.run().map(|()| None),
                 Some("failed") => Err(Error::infra("load the state of the kept machine: QEMU failed")),
                 _ => Ok(None),
             },
-            Some("SHUTDOWN") => {
-                let reason = event["data"]["reason"].as_str().unwrap_or("of its own").to_owned();
-                Err(Error::new(self.blame, format!("the machine went down ({reason}): a panic, or PID 1 gave up")))
+            Some("SHUTDOWN") => Err(self.shutdown(event["data"]["reason"].as_str().unwrap_or("unknown"))),
+            // A request to be kept and a panic are announced before the machine stops. Anything else that stops it is an
+            // error of QEMU or KVM ("KVM internal error"), which says so on its standard error, and waits for ever.
+            Some("STOP") if !self.panicked => {
+                self.process.kill();
+                let cause = self.process.obituary().unwrap_or_default();
+                Err(Error::infra(format!("QEMU stopped the machine: {cause}")))
             }
             _ => Ok(None),
+        }
+    }
+
+    /// Whose fault it is that the machine went down, by QEMU's reason (`ShutdownCause` in qapi/run-state.json).
+    fn shutdown(&self, reason: &str) -> Error {
+        match reason {
+            // PID 1 switches the machine off when it cannot go on; before it can be heard, that is a boot that failed.
+            "guest-shutdown" if self.blame == Class::Kernel => {
+                Error::infra("PID 1 of the guest gave up, see its console")
+            }
+            "guest-shutdown" | "guest-reset" | "guest-panic" => {
+                Error::new(self.blame, format!("the machine went down ({reason}): a panic, see its console"))
+            }
+            _ => Error::infra(format!("QEMU was told to end ({reason})")),
         }
     }
 
@@ -170,10 +197,15 @@ impl Machine {
         })
     }
 
+    /// Has a fork load its device state.
+    pub(crate) fn load(&mut self) -> Result<()> {
+        self.qmp.load(STATE).map_err(|error| gone(&mut self.process).unwrap_or(error))
+    }
+
     /// Why there is no QEMU any more.
     fn death(&mut self) -> Error {
-        let cause = self.process.obituary().unwrap_or_else(|| "it has closed its sockets".into());
-        Error::infra(format!("QEMU has gone: {cause}")).with_console(self.console.tail())
+        let gone = gone(&mut self.process).unwrap_or_else(|| Error::infra("QEMU has closed its sockets"));
+        gone.with_console(self.console.tail())
     }
 
     pub(crate) fn console(&self) -> String {
@@ -195,6 +227,11 @@ impl Machine {
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }
+}
+
+/// The error of a QEMU that has gone, if it has.
+fn gone(process: &mut Process) -> Option<Error> {
+    process.obituary().map(|cause| Error::infra(format!("QEMU has gone: {cause}")))
 }
 
 /// Draining takes as long as QEMU needs to write 32 bytes; a loaded machine may not run it for seconds.

@@ -84,7 +84,7 @@ impl Packages {
     fn find_or_fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
         let name = format!("packages/{}/{entry}", suite.name());
         let folder = cache.path(&name);
-        let _lock = cache.lock(&name)?;
+        let _lock = cache.lock(&name, notice)?;
         if folder.exists() {
             return Self::open(folder);
         }

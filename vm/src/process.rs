@@ -124,7 +124,7 @@ fn enter(identity: Option<&Identity>, parent: Pid) -> std::io::Result<()> {
     // After the change of user, which would clear it.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     if getppid() != parent {
-        return Err(std::io::Error::other("the parent has gone"));
+        return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
     }
     // A file that would grow beyond the limit must not kill QEMU: the write fails and the guest never notices.
     // SAFETY: `SigIgn` runs no code.

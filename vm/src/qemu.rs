@@ -1,6 +1,6 @@
 //! The QEMU of this host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
@@ -23,7 +23,9 @@ pub struct Qemu {
 impl Qemu {
     /// Finds `qemu-system-x86_64`, or the program that `MDLAB_QEMU` names, and asks its version.
     pub fn find() -> Result<Self> {
-        let program = std::env::var_os("MDLAB_QEMU").map_or_else(|| PathBuf::from(PROGRAM), PathBuf::from);
+        let named = std::env::var_os("MDLAB_QEMU").map_or_else(|| PathBuf::from(PROGRAM), PathBuf::from);
+        // Absolute, because QEMU is started without this process's PATH.
+        let program = in_path(&named).unwrap_or(named);
         let failed = |cause: String| {
             Error::infra(format!(
                 "run `{} --version`: {cause}; QEMU {}.{} or newer is needed: `apt-get install qemu-system-x86`, \
@@ -39,6 +41,15 @@ impl Qemu {
         let version = accept(&output).map_err(failed)?;
         Ok(Self { program, version })
     }
+}
+
+/// Where a program lies: a bare name is looked up in PATH.
+fn in_path(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.canonicalize().ok();
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// The version in the output of `--version`, if it is new enough.

@@ -22,13 +22,15 @@ pub(crate) struct Qmp {
     stream: UnixStream,
     pending: Vec<u8>,
     events: VecDeque<Value>,
+    /// QEMU has closed its end; what it said before still counts.
+    closed: bool,
 }
 
 impl Qmp {
     /// Takes over QEMU's socket, asks for events, and has memory that is shared with a file left out of the device state
     /// (`x-ignore-shared`; it cannot be set on the command line). Nothing waits for the answers.
     pub(crate) fn new(stream: UnixStream) -> Result<Self> {
-        let mut qmp = Self { stream, pending: Vec::new(), events: VecDeque::new() };
+        let mut qmp = Self { stream, pending: Vec::new(), events: VecDeque::new(), closed: false };
         let on = |name: &str| json!({ "capability": name, "state": true });
         qmp.send("qmp_capabilities", json!({}), None)?;
         qmp.send("migrate-set-capabilities", json!({ "capabilities": [on("x-ignore-shared"), on("events")] }), None)?;
@@ -58,7 +60,10 @@ impl Qmp {
                 self.sort(line)?;
             }
         }
-        Ok(self.events.pop_front())
+        match self.events.pop_front() {
+            None if self.closed => Err(Error::infra("read from QMP: QEMU has closed it")),
+            event => Ok(event),
+        }
     }
 
     /// Waits for an event of this name.
@@ -90,6 +95,9 @@ impl Qmp {
                 } else {
                     return refused(&line).map_or_else(|| Ok(line["return"].clone()), Err);
                 }
+            }
+            if self.closed {
+                return Err(Error::infra(format!("run QMP's `{name}`: QEMU has closed it")));
             }
             self.wait(deadline, name)?;
         }
@@ -128,9 +136,17 @@ impl Qmp {
         let mut chunk = [0; 4096];
         let outcome = loop {
             match self.stream.read(&mut chunk) {
-                Ok(0) => break Err(Error::infra("read from QMP: QEMU has closed it")),
+                Ok(0) => {
+                    self.closed = true;
+                    break Ok(());
+                }
                 Ok(count) => self.pending.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break Ok(()),
+                // It went with an answer unread.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                    self.closed = true;
+                    break Ok(());
+                }
                 Err(error) => break Err(error).doing("read from QMP"),
             }
             if self.pending.len() > MAX_LINE {

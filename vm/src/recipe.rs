@@ -11,11 +11,12 @@ use crate::arguments;
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::error::{Class, Context, Error, Notice, Result};
-use crate::kept::{Image, Kept};
+use crate::kept::Kept;
 use crate::kernel::Kernel;
 use crate::machine::{Call, Machine, memory_file};
 use crate::qemu::Qemu;
 use crate::ramdisk::RamDisk;
+use crate::stored::{Image, Stored};
 
 /// Bounds of wall time. Virtual time is the guest's to bound.
 #[derive(Clone, Copy, Debug)]
@@ -80,11 +81,14 @@ impl Recipe<'_> {
     fn find_or_boot(&self, cache: &Cache, accel: Accel, notice: Notice) -> Result<Kept> {
         let text = self.text(accel);
         let name = format!("kept/{}", Digest::of(text.as_bytes()).short());
-        let kept = Kept::find_or_make(cache, &name, &text, notice, &|notice| {
+        let kept = Stored::find_or_make(cache, &name, &text, notice, &|notice| {
             notice(&format!("booting {} under {accel}, once", self.kernel.name()));
             self.boot(accel)
         })?;
-        Ok(kept.with(self.qemu.clone(), accel, self.limits.call))
+        if accel == Accel::Kvm {
+            KvmRefusal::forget(cache);
+        }
+        Ok(Kept::new(kept, self.qemu.clone(), accel, self.limits.call))
     }
 
     /// Everything that makes this machine what it is.

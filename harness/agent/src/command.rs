@@ -30,6 +30,10 @@ const DEATH: Duration = Duration::from_secs(5);
 /// How often a killed command's descendants are looked for again.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// How often the host hears of a command that runs on. A command that never ends is bounded here, by virtual time, however
+/// slowly that passes on the host; there, by wall time, only a guest that keeps silent.
+const WORD: Duration = Duration::from_secs(1);
+
 /// Status of a child that could not become the command.
 const NOT_EXECUTED: i32 = 127;
 
@@ -38,14 +42,19 @@ pub(crate) fn run(machine: &mut Machine, command: &Command) -> Result<Reply, Fai
     let limit = Duration::from_millis(command.limit_ms);
     let mut child = Child::start(&mut machine.tracer, command)?;
     let deadline = Deadline::after(limit);
+    let mut word = Deadline::after(WORD);
     let exit = loop {
-        let progress = machine.advance(&[], deadline)?;
+        let progress = machine.advance(&[], deadline.min(word))?;
+        if word.passed() {
+            machine.send_recording()?;
+            machine.link.record(Vec::new())?;
+            word = Deadline::after(WORD);
+        }
         if let Some((_, exit)) = progress.ended.into_iter().find(|(pid, _)| *pid == child.pid) {
             break exit;
         }
         if deadline.passed() {
-            kill(machine, child.pid)?;
-            break Exit::TimedOut;
+            break kill(machine, child.pid)?;
         }
     };
     child.executed(&command.argv[0])?;
@@ -121,7 +130,7 @@ impl Child {
 impl Plan {
     fn new(command: &Command) -> Result<Self, Failure> {
         let Some(name) = command.argv.first() else {
-            return Err(Failure::new("run a command", "its argv is empty"));
+            return Err(Failure::refuse("run a command", "its argv is empty"));
         };
         let string = |text: &[u8]| CString::new(text).attempt(|| format!("pass an argument to `{name}`"));
         let path = string(program::find(name)?.as_os_str().as_bytes())?;
@@ -171,20 +180,20 @@ impl Plan {
 
 /// Kills a command and all its descendants, and waits for their end. If the command does not end it hangs in the
 /// kernel: then the kernel is asked to log where.
-fn kill(machine: &mut Machine, child: Pid) -> Result<(), Failure> {
+fn kill(machine: &mut Machine, child: Pid) -> Result<Exit, Failure> {
     let deadline = Deadline::after(DEATH);
     let mut ended = false;
     while !deadline.passed() {
         let left = processes::kill_family(child);
         if ended && left == 0 {
-            return Ok(());
+            return Ok(Exit::TimedOut);
         }
         let progress = machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
         ended |= progress.ended.iter().any(|(pid, _)| *pid == child);
     }
     // Documentation/admin-guide/sysrq.rst: `w` shows blocked tasks. Not every kernel has it.
     let _ = std::fs::write("/proc/sysrq-trigger", "w");
-    Ok(())
+    Ok(Exit::Hung)
 }
 
 /// A file in memory, shown as `/memfd:NAME (deleted)`.

@@ -45,7 +45,7 @@ impl Loops {
     }
 
     fn check(&self, count: u32, bytes: u64) -> Result<(), Failure> {
-        let refuse = |why| Err(Failure::new(format!("attach `{count}` loop devices of `{bytes}` bytes"), why));
+        let refuse = |why| Err(Failure::refuse(format!("attach `{count}` loop devices of `{bytes}` bytes"), why));
         if count == 0 || self.attached.len() + count as usize > MOST {
             return refuse(format!("expected 1 to {MOST} devices in all, {} are attached", self.attached.len()));
         }

@@ -59,6 +59,10 @@ impl Machine {
                 progress.ended.push((child, exit));
             }
             self.send_full_parts()?;
+            // A traced process may stop again before it is asked what happened next, for ever.
+            if deadline.passed() {
+                break;
+            }
         }
         self.recorder.drain_if_ready();
         self.send_full_parts()?;

@@ -27,7 +27,7 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, Failure> {
     };
     found.ok_or_else(|| {
         let place = if name.contains('/') { "no such executable file".into() } else { format!("not in PATH ({PATH})") };
-        Failure::new(format!("find the program `{name}`"), place)
+        Failure::refuse(format!("find the program `{name}`"), place)
     })
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn serve(machine: &mut Machine) -> Result<Infallible, Failure> {
     loop {
         machine.send_recording()?;
         reply = match machine.link.exchange(&reply)? {
-            Ok(request) => answer(machine, request).unwrap_or_else(|failure| Reply::Failed(failure.to_string())),
+            Ok(request) => answer(machine, request).unwrap_or_else(Failure::into_reply),
             Err(error) => Reply::Failed(format!("decode a request: {error}")),
         };
     }
@@ -51,6 +51,6 @@ fn attach(machine: &mut Machine, count: u32, bytes: u64) -> Result<Reply, Failur
     let nodes = machine.loops.attach(count, bytes)?;
     match settle::wait(machine, false, SETTLE)? {
         None => Ok(Reply::Attached(nodes)),
-        Some(reasons) => Err(Failure::new(format!("attach {}", nodes.join(", ")), reasons)),
+        Some(unsettled) => Err(Failure::new(format!("attach {}", nodes.join(", ")), unsettled.udev)),
     }
 }

@@ -35,12 +35,18 @@ pub(crate) fn settle(machine: &mut Machine, settle: &Settle) -> Result<Reply, Fa
     let limit = Duration::from_millis(settle.limit_ms);
     Ok(match wait(machine, settle.md, limit)? {
         None => Reply::Settled,
-        Some(reasons) => Reply::Unsettled(format!("waited {} ms: {reasons}", settle.limit_ms)),
+        Some(Unsettled { md, udev }) => Reply::Unsettled { md, udev },
     })
 }
 
+/// What is still going on when the time is over.
+pub(crate) struct Unsettled {
+    md: String,
+    pub(crate) udev: String,
+}
+
 /// Waits for udev, and for md if asked. Returns what is still going on when the time is over.
-pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<Option<String>, Failure> {
+pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<Option<Unsettled>, Failure> {
     let deadline = Deadline::after(limit);
     loop {
         let Activity { watched, reasons } = if md { arrays::activity()? } else { Activity::default() };
@@ -51,13 +57,12 @@ pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<O
         let missing = announcements.missing(sequence);
 
         if deadline.passed() {
-            let mut all = reasons;
-            all.truncate(REASONS);
-            all.extend(missing);
-            if all.is_empty() {
-                all.push("events do not cease".into());
-            }
-            return Ok(Some(all.join("; ")));
+            let mut reasons = reasons;
+            reasons.truncate(REASONS);
+            let md = reasons.join("; ");
+            let endless = || if md.is_empty() { "events do not cease".to_owned() } else { String::new() };
+            let udev = missing.unwrap_or_else(endless);
+            return Ok(Some(Unsettled { md, udev }));
         }
         if !reasons.is_empty() {
             machine.advance(&watched, deadline.min(Deadline::after(AGAIN)))?;

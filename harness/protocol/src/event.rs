@@ -167,6 +167,8 @@ pub enum Exit {
     Signal(i32),
     /// It was killed because it was still running at its limit.
     TimedOut,
+    /// It could not even be killed: it hangs in the kernel.
+    Hung,
 }
 
 /// What a command wrote, cut at the agent's limit.

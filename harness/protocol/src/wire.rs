@@ -86,11 +86,18 @@ pub enum Reply {
     Written(Result<(), i32>),
     /// Nothing happens any more.
     Settled,
-    /// The wait's bound was reached; the text says what was still going on.
-    Unsettled(String),
+    /// The wait's bound was reached while something was still going on.
+    Unsettled {
+        /// What md had left to do; empty if nothing.
+        md: String,
+        /// What udev had not announced; empty if nothing.
+        udev: String,
+    },
     /// The state of the arrays and their members.
     Observed(Observation),
-    /// The request could not be carried out. Not md's fault: a program that is not there, memory that is short.
+    /// The request makes no sense in this guest: a program that is not there, more disks than it can hold.
+    Refused(String),
+    /// The request could not be carried out, and neither md nor the request is to blame.
     Failed(String),
 }
 

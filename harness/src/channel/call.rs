@@ -41,7 +41,10 @@ fn value(value: &Value, redaction: &Redaction) -> String {
             format!("[{}]", elements.join(", "))
         }
         Value::Fields(fields) => {
-            let fields = fields.iter().map(|(name, field)| format!("{name}={}", self::value(field, redaction)));
+            let fields = fields.iter().map(|(name, field)| match redaction.is_time(name, field) {
+                true => format!("{name}=TIME"),
+                false => format!("{name}={}", self::value(field, redaction)),
+            });
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
     }

@@ -3,12 +3,13 @@
 use mdlab_protocol::{Event, KernelMessage, What};
 
 use crate::recording::Step;
+use crate::redaction::Redaction;
 
 /// Names of the levels (Documentation/ABI/testing/dev-kmsg).
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
-pub(super) fn render(step: &Step) -> String {
-    step.events.iter().filter_map(message).map(|line| line + "\n").collect()
+pub(super) fn render(step: &Step, redaction: &Redaction) -> String {
+    step.events.iter().filter_map(message).map(|line| redaction.text(&line)).map(|line| line + "\n").collect()
 }
 
 fn message(event: &Event) -> Option<String> {

@@ -58,7 +58,7 @@ fn read(member: &Member, format: Format) -> Option<Result<Superblock, String>> {
 }
 
 fn whole(title: &str, superblock: &Superblock, redaction: &Redaction) -> String {
-    let line = |field: &Field| format!("    {:18} {}\n", field.name, redaction.value(&field.value));
+    let line = |field: &Field| format!("    {:18} {}\n", field.name, redaction.value(&field.name, &field.value));
     format!("{title}\n{}", superblock.fields().iter().map(line).collect::<String>())
 }
 
@@ -69,9 +69,13 @@ fn changes(title: &str, before: &Superblock, after: &Superblock, redaction: &Red
 
 /// The fields that differ, as far as they still do when redacted: that a time passed is no change.
 fn changed_fields(before: &Superblock, after: &Superblock, redaction: &Redaction) -> Vec<String> {
-    let side = |value: Option<&FieldValue>| value.map_or_else(|| "absent".to_owned(), |value| redaction.value(value));
+    let side = |name: &str, value: Option<&FieldValue>| {
+        value.map_or_else(|| "absent".to_owned(), |value| redaction.value(name, value))
+    };
     let changes = diff(before, after);
-    let sides = changes.iter().map(|change| (&change.name, side(change.before.as_ref()), side(change.after.as_ref())));
+    let sides = changes.iter().map(|change| {
+        (&change.name, side(&change.name, change.before.as_ref()), side(&change.name, change.after.as_ref()))
+    });
     let changed = sides.filter(|(_, before, after)| before != after);
     changed.map(|(name, before, after)| format!("{name:18} {before} -> {after}")).collect()
 }

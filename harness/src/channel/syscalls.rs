@@ -63,5 +63,6 @@ pub(crate) fn of_process(process: &Process, redaction: &Redaction) -> Option<Str
         ProcessChange::Exited(Exit::Status(status)) => format!("{pid} exits with {status}"),
         ProcessChange::Exited(Exit::Signal(signal)) => format!("{pid} is killed by signal {signal}"),
         ProcessChange::Exited(Exit::TimedOut) => format!("{pid} is killed at its limit"),
+        ProcessChange::Exited(Exit::Hung) => format!("{pid} hangs in the kernel"),
     })
 }

@@ -23,13 +23,13 @@ struct Finding {
     needed: bool,
 }
 
-/// Programs of the host, and what has them.
-const PROGRAMS: [(&str, &str); 5] = [
-    ("apt-get", "Debian or Ubuntu has it; elsewhere name kernels as `file:PATH`"),
-    ("dpkg-deb", "`apt-get install dpkg`"),
-    ("depmod", "`apt-get install kmod`"),
-    ("cargo", "install Rust with rustup"),
-    ("cargo-nextest", "`cargo install --locked cargo-nextest`"),
+/// Programs of the host, what has them, and whether nothing goes without.
+const PROGRAMS: [(&str, &str, bool); 5] = [
+    ("apt-get", "mdlab fetches guests' programs with it; Debian and Ubuntu have it", true),
+    ("dpkg-deb", "`apt-get install dpkg`", true),
+    ("depmod", "`apt-get install kmod`", true),
+    ("cargo", "`mdlab run` needs it: install Rust with rustup", false),
+    ("cargo-nextest", "`mdlab run` needs it: `cargo install --locked cargo-nextest`", false),
 ];
 
 /// Bytes of memory that two machines at once are comfortable with.
@@ -41,7 +41,7 @@ const DISK: u64 = 2 << 30;
 impl Doctor {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut findings = vec![qemu(), memory(), cache()];
-        findings.extend(PROGRAMS.map(|(program, mend)| find_program(program, mend)));
+        findings.extend(PROGRAMS.map(|(program, mend, needed)| find_program(program, mend, needed)));
         findings.push(keyring());
         let lacks = findings.iter().any(|finding| finding.needed && finding.found.is_err());
         if !lacks {
@@ -114,11 +114,11 @@ fn cache() -> Finding {
     Finding { what: "cache", found: look(), needed: true }
 }
 
-fn find_program(program: &'static str, mend: &str) -> Finding {
+fn find_program(program: &'static str, mend: &str, needed: bool) -> Finding {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     let found = path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
     let found = found.map(|path| path.display().to_string()).ok_or_else(|| format!("not found: {mend}"));
-    Finding { what: program, found, needed: true }
+    Finding { what: program, found, needed }
 }
 
 fn keyring() -> Finding {

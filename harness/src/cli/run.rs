@@ -37,15 +37,19 @@ impl Run {
         Laboratory::open(&choice, &mut notice)?;
         let failures = tempfile::tempdir_in(make_base()?);
         let failures = failures.map_err(|error| Failure::infra(format!("make a folder for failures: {error}")))?;
-        set_environment(&shell, &choice);
+        set_environment(&shell, &choice)?;
         shell.set_var(folder::FAILURES, failures.path());
         let selected = packages.iter().flat_map(|package| ["--package", package]);
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
         let filter = &self.filter;
-        match cmd!(shell, "cargo nextest run {selected...} {jobs...} {filter...}").quiet().run() {
-            Ok(()) => Ok(()),
-            Err(_) => Err(verdict(&folder::noted_failures(failures.path()))),
+        let command = cmd!(shell, "cargo nextest run {selected...} {jobs...} {filter...}").quiet().ignore_status();
+        // Its output goes straight to the user; only the status is of interest here.
+        let mut command = std::process::Command::from(command);
+        let status = command.status().map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
+        match status.code() {
+            Some(0) => Ok(()),
+            code => Err(verdict(code, &folder::noted_failures(failures.path()))),
         }
     }
 }
@@ -58,13 +62,21 @@ fn make_base() -> Result<std::path::PathBuf, Failure> {
     }
 }
 
-fn set_environment(shell: &Shell, choice: &Choice) {
+/// Scenarios run in the folders of their packages: what they are told must not depend on the current one.
+fn set_environment(shell: &Shell, choice: &Choice) -> Result<(), Failure> {
+    shell.set_var("MDLAB_CACHE", mdlab_vm::Cache::open()?.path(""));
+    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
+        let target =
+            std::path::absolute(target).map_err(|error| Failure::usage(format!("read CARGO_TARGET_DIR: {error}")))?;
+        shell.set_var("CARGO_TARGET_DIR", target);
+    }
     shell.set_var("MDLAB_KERNEL", choice.kernel.to_string());
     shell.set_var("MDLAB_MDADM", choice.tool.to_string());
     shell.set_var("MDLAB_ACCEL", choice.accel.to_string());
     if let Some(seed) = choice.seed {
         shell.set_var("MDLAB_SEED", seed.to_string());
     }
+    Ok(())
 }
 
 /// The packages of the workspace that depend on mdlab, other than mdlab itself.
@@ -86,12 +98,27 @@ fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// The failure of a run. Where scenarios failed in several ways, the one farthest from md's own behaviour counts: while
-/// the laboratory is broken, what it says of md is worth nothing.
-fn verdict(classes: &[Class]) -> Failure {
-    match classes.iter().max() {
-        Some(class) => Failure::new(*class, format!("{} of the scenarios failed, as shown above", classes.len())),
-        None => Failure::infra("cargo-nextest failed, and no scenario did: see above"),
+/// The order in which classes count: while the laboratory is broken, what it says of md is worth nothing, and a kernel that
+/// fails takes its tools with it.
+const PRECEDENCE: [Class; 6] = [Class::Infra, Class::Boot, Class::Usage, Class::Kernel, Class::Tool, Class::Drift];
+
+/// Exit statuses of cargo-nextest (its `NextestExitCode`).
+const BUILD_FAILED: i32 = 101;
+const NO_TESTS: i32 = 4;
+
+/// The failure of a run: that of the scenarios' classes which counts most.
+fn verdict(status: Option<i32>, classes: &[Class]) -> Failure {
+    match (PRECEDENCE.iter().find(|class| classes.contains(class)), status) {
+        (Some(worst), _) => {
+            let count = |class: &Class| classes.iter().filter(|other| *other == class).count();
+            let counts =
+                PRECEDENCE.iter().filter(|class| count(class) > 0).map(|class| format!("{} {class}", count(class)));
+            Failure::new(*worst, format!("scenarios failed, as shown above: {}", counts.collect::<Vec<_>>().join(", ")))
+        }
+        (None, Some(NO_TESTS)) => Failure::usage("no scenario has a name like that"),
+        (None, Some(BUILD_FAILED)) => Failure::usage("the scenarios do not build, see above"),
+        // An assertion of the scenario's own.
+        (None, _) => Failure::new(Class::Drift, "a scenario failed, see above"),
     }
 }
 
@@ -100,8 +127,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_class_farthest_from_md_counts() {
-        assert_eq!(verdict(&[Class::Drift, Class::Boot, Class::Kernel]).class, Class::Boot);
-        assert_eq!(verdict(&[]).class, Class::Infra);
+    fn the_class_that_counts_most_is_the_run_s() {
+        let failure = verdict(Some(100), &[Class::Drift, Class::Tool, Class::Kernel, Class::Drift]);
+        assert_eq!(failure.class, Class::Kernel);
+        assert!(failure.message.ends_with("1 kernel, 1 tool, 2 drift"), "{failure}");
+        assert_eq!(verdict(Some(100), &[]).class, Class::Drift);
+        assert_eq!(verdict(Some(NO_TESTS), &[]).class, Class::Usage);
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use mdlab_protocol::Exit;
 
 use super::{Machine, notice, print};
+use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
@@ -27,7 +28,7 @@ pub(super) struct Trace {
     /// Disks to attach as /dev/loop0, /dev/loop1 and so on.
     #[arg(long, value_name = "N", default_value_t = 2)]
     disks: u32,
-    /// Size of each disk: bytes, or with K, M or G.
+    /// Size of each disk: bytes, or with K, M or G. They lie in the guest's memory: 128 MiB hold all of them together.
     #[arg(long, default_value = "10M", value_parser = size)]
     size: u64,
     /// Print the redacted recording as JSON.
@@ -41,9 +42,19 @@ pub(super) struct Trace {
 impl Trace {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let lines: Vec<Vec<String>> = self.commands.iter().map(|line| words(line)).collect::<Result<_, _>>()?;
-        let laboratory = Laboratory::open(&self.machine.choice()?, &mut notice)?;
+        let choice = self.machine.choice()?;
+        self.trace(&choice, &lines).map_err(|mut failure| {
+            if failure.class != Class::Usage {
+                failure.evidence.rerun = Some(self.again(&choice));
+            }
+            failure
+        })
+    }
+
+    fn trace(&self, choice: &Choice, lines: &[Vec<String>]) -> Result<(), Failure> {
+        let laboratory = Laboratory::open(choice, &mut notice)?;
         let mut session = laboratory.fork()?;
-        let outcome = self.record(&mut session, &lines);
+        let outcome = self.record(&mut session, lines);
         self.show(&session)?;
         outcome.map_err(|mut failure| {
             // The failure itself matters more than a failure to write down its evidence.
@@ -53,6 +64,13 @@ impl Trace {
             });
             failure
         })
+    }
+
+    /// The command line that does the same.
+    fn again(&self, choice: &Choice) -> String {
+        let commands = shell_words::join(&self.commands);
+        let (disks, size, stdin) = (self.disks, self.size, shell_words::quote(&self.stdin));
+        format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {commands}", choice.options())
     }
 
     fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {

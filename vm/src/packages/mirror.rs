@@ -20,8 +20,8 @@ pub(super) fn find(shell: &Shell) -> Result<String> {
     let script = fs::read_to_string(DEBOOTSTRAP).unwrap_or_default();
     of_this_host(&targets).or_else(|| of_debootstrap(&script)).ok_or_else(|| {
         Error::infra(
-            "find a mirror of Debian: this host's apt uses none, and debootstrap is not installed; \
-             `apt-get install debootstrap`, or name one in MDLAB_DEBIAN_MIRROR",
+            "find a mirror of Debian: this host's apt knows none, and debootstrap is not installed; `apt-get update` on \
+             Debian, `apt-get install debootstrap` elsewhere, or name one in MDLAB_DEBIAN_MIRROR",
         )
     })
 }

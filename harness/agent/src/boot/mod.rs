@@ -45,8 +45,8 @@ pub(crate) fn boot() -> Result<Machine, Failure> {
     let recorder = Recorder::new(vec![Box::new(KernelLog::open()?), Box::new(Uevents::open()?)]);
     let mut machine = Machine::new(link, recorder)?;
     udev::coldplug()?;
-    if let Some(reasons) = settle::wait(&mut machine, true, SETTLE)? {
-        return Err(Failure::new("wait for udev", format!("after {} s {reasons}", SETTLE.as_secs())));
+    if let Some(unsettled) = settle::wait(&mut machine, true, SETTLE)? {
+        return Err(Failure::new("wait for udev", format!("after {} s {}", SETTLE.as_secs(), unsettled.udev)));
     }
     Ok(machine)
 }

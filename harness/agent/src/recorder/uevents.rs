@@ -89,7 +89,7 @@ fn parse(message: &[u8]) -> Option<Uevent> {
     Some(Uevent { source, properties })
 }
 
-/// `struct monitor_netlink_header` of systemd: prefix[8], magic, header_size, properties_off, properties_len, filters.
+/// `struct monitor_netlink_header` of systemd: `prefix[8]`, `magic`, `header_size`, `properties_off`, `properties_len`, filters.
 fn udev_properties(message: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| message.get(at..at + 4)?.try_into().ok();
     if u32::from_be_bytes(word(8)?) != UDEV_MAGIC {
