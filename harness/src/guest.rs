@@ -55,12 +55,12 @@ impl Guest {
 
     /// Has mdadm create an array. It asks whether to go on when the members are small or hold something; it is told to.
     pub fn create(&mut self, array: &Array) {
-        self.command(&array.create(), "y\n");
+        self.command(&array.create(), Some("y"));
     }
 
     /// Has mdadm stop an array.
     pub fn stop(&mut self, array: &Array) {
-        self.command(&array.stop(), "");
+        self.command(&array.stop(), None);
     }
 
     /// Runs a command line, split into words as a shell does; it must end with status 0.
@@ -68,7 +68,7 @@ impl Guest {
         let words = shell_words::split(line);
         let words = words.map_err(|error| Failure::usage(format!("split `{line}` into words: {error}")));
         let words = self.expect(words);
-        self.command(&words, "");
+        self.command(&words, None);
     }
 
     /// Has every resync, recovery, check and reshape stop at its first blocks until [`Guest::release_sync`], so that what
@@ -124,8 +124,8 @@ impl Guest {
         self.expect(outcome);
     }
 
-    fn command(&mut self, argv: &[String], stdin: &str) {
-        let outcome = match self.session.run(argv, stdin) {
+    fn command(&mut self, argv: &[String], answer: Option<&str>) {
+        let outcome = match self.session.run(argv, answer) {
             Ok(command) if command.exit == Exit::Status(0) => Ok(()),
             Ok(command) => {
                 let said = String::from_utf8_lossy(&command.output.stderr).trim().replace('\n', "; ");

@@ -56,8 +56,8 @@ pub struct Step {
 pub struct Command {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// What was put into its standard input.
-    pub stdin: String,
+    /// The line that answered whatever it asked.
+    pub answer: Option<String>,
     /// How it ended.
     pub exit: Exit,
     /// What it wrote.

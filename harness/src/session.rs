@@ -12,6 +12,9 @@ const COMMAND_LIMIT_MS: u64 = 60_000;
 /// Bound of a wait for udev and md, in virtual time.
 const SETTLE_LIMIT_MS: u64 = 60_000;
 
+/// The most questions of one command that are answered. mdadm 4.2 asks one when it creates a mirror, 4.4 asks two.
+const MAX_PROMPTS: usize = 16;
+
 /// The most bytes of one step's recording. A guest that never ends to say something is not recorded for ever.
 const MAX_RECORDED: usize = 256 << 20;
 
@@ -78,16 +81,18 @@ impl Session {
         Ok(nodes)
     }
 
-    /// Runs a command to its end and waits until udev is done with what it changed.
-    pub fn run(&mut self, argv: &[String], stdin: &str) -> Result<&Command, Failure> {
-        let argv = argv.to_vec();
+    /// Runs a command to its end and waits until udev is done with what it changed. Whatever it asks is answered with this
+    /// line; without one, its standard input is empty.
+    pub fn run(&mut self, argv: &[String], answer: Option<&str>) -> Result<&Command, Failure> {
+        let (argv, answer) = (argv.to_vec(), answer.map(str::to_owned));
+        let stdin = answer.as_ref().map_or_else(String::new, |answer| format!("{answer}\n").repeat(MAX_PROMPTS));
         let (trace, limit_ms) = (self.trace, COMMAND_LIMIT_MS);
-        let order = Order { argv: argv.clone(), stdin: stdin.as_bytes().to_vec(), trace, limit_ms };
+        let order = Order { argv: argv.clone(), stdin: stdin.into_bytes(), trace, limit_ms };
         let (exit, output) = match self.ask(Request::Run(order))? {
             Reply::Exited { exit, output } => (exit, output),
             other => return Err(self.unexpected(&format!("run `{}`", shell_words::join(&argv)), &other)),
         };
-        self.commands.push(Command { argv, stdin: stdin.to_owned(), exit, output });
+        self.commands.push(Command { argv, answer, exit, output });
         let limit = COMMAND_LIMIT_MS / 1000;
         let overdue = format!("the command did not end within {limit} s of virtual time");
         match exit {

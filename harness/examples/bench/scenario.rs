@@ -47,10 +47,10 @@ fn time(laboratory: &Laboratory, recorded: Recorded) -> Result<Duration, Failure
 /// however much is recorded.
 pub(crate) fn run(session: &mut Session, recorded: Recorded) -> Result<(), Failure> {
     session.attach(2, mib(10))?;
-    succeed(session, CREATE, "y\n")?;
+    succeed(session, CREATE, Some("y"))?;
     session.settle(true)?;
     end_step(session, "create", recorded)?;
-    succeed(session, STOP, "")?;
+    succeed(session, STOP, None)?;
     end_step(session, "stop", recorded)
 }
 
@@ -61,9 +61,9 @@ fn end_step(session: &mut Session, label: &str, recorded: Recorded) -> Result<()
     }
 }
 
-fn succeed(session: &mut Session, line: &str, stdin: &str) -> Result<(), Failure> {
+fn succeed(session: &mut Session, line: &str, answer: Option<&str>) -> Result<(), Failure> {
     let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-    let command = session.run(&words, stdin)?;
+    let command = session.run(&words, answer)?;
     match command.ending().as_str() {
         "exit 0" => Ok(()),
         ending => Err(Failure::new(Class::Tool, format!("expected `{line}` to end with status 0, got {ending}"))),

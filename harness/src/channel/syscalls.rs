@@ -29,7 +29,7 @@ fn of_command(command: &Command, redaction: &Redaction) -> String {
     let mut lines = |mark: &str, body: &str| {
         text.extend(redaction.text(body).lines().map(|line| format!("{mark} {line}").trim_end().to_owned() + "\n"));
     };
-    lines("<", &command.stdin);
+    lines("<", command.answer.as_deref().unwrap_or_default());
     lines("|", &String::from_utf8_lossy(&command.output.stdout));
     lines("!", &String::from_utf8_lossy(&command.output.stderr));
     if command.output.cut > 0 {

@@ -22,7 +22,7 @@ pub(super) struct Trace {
     commands: Vec<String>,
     #[command(flatten)]
     machine: Machine,
-    /// Answers prompts: each command finds this line on its standard input.
+    /// Answers prompts: whatever a command asks is answered with this line.
     #[arg(long, value_name = "TEXT", default_value = "y")]
     stdin: String,
     /// Disks to attach as /dev/loop0, /dev/loop1 and so on.
@@ -76,8 +76,7 @@ impl Trace {
     fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
         session.attach(self.disks, self.size)?;
         for (number, words) in (1..).zip(lines) {
-            let outcome =
-                session.run(words, &format!("{}\n", self.stdin)).map(|command| (command.exit, command.ending()));
+            let outcome = session.run(words, Some(&self.stdin)).map(|command| (command.exit, command.ending()));
             if outcome.is_ok() {
                 session.settle(true)?;
             }

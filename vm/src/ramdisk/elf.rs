@@ -66,8 +66,14 @@ impl Need {
 
 /// The file that a path below `root` leads to. Links are followed as they would be if `root` were the root: that of the
 /// interpreter is absolute (`/lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-2.31.so` in bullseye).
+///
+/// Packages of merged /usr do not bring the links from `/lib` to `/usr/lib`: those are base-files'.
 fn resolve(root: &Path, path: &str) -> Option<PathBuf> {
-    let mut path = root.join(path.trim_start_matches('/'));
+    let path = path.trim_start_matches('/');
+    [path.to_owned(), format!("usr/{path}")].iter().find_map(|path| follow(root, root.join(path)))
+}
+
+fn follow(root: &Path, mut path: PathBuf) -> Option<PathBuf> {
     // As many as the kernel follows (MAXSYMLINKS in include/linux/namei.h).
     for _ in 0..40 {
         let Ok(target) = fs::read_link(&path) else { return path.exists().then_some(path) };
@@ -104,6 +110,9 @@ mod tests {
         symlink("loop", root.join("loop")).unwrap();
         assert_eq!(resolve(root, "/relative"), Some(root.join("ld-2.31.so")));
         assert_eq!(resolve(root, "loop"), None);
+        fs::create_dir_all(root.join("usr/lib64")).unwrap();
+        fs::write(root.join("usr/lib64/ld.so"), "").unwrap();
+        assert_eq!(resolve(root, "/lib64/ld.so"), Some(root.join("usr/lib64/ld.so")));
         assert_eq!(resolve(root, "absent"), None);
     }
 }
