@@ -104,6 +104,44 @@ fn a_command_that_never_ends_is_ended_in_virtual_time() {
 }
 
 #[test]
+fn a_kernel_that_panics_is_told_from_a_tool_that_fails() {
+    let (_, error) = ends(mdlab(&["trace", "sh -c 'echo c > /proc/sysrq-trigger'"]), 3);
+    assert!(error.starts_with("mdlab: kernel: the kernel panicked: not syncing: sysrq triggered crash"), "{error}");
+    assert!(error.contains("rerun:    mdlab trace --kernel debian:"), "{error}");
+}
+
+#[test]
+fn a_kernel_that_lacks_something_is_told_what() {
+    let cache = mdlab_vm::Cache::open().unwrap();
+    let source = "debian:bookworm".parse().unwrap();
+    mdlab_vm::Kernel::find(&source, &cache, &mut |_| {}).unwrap();
+    let boot = cache.path("packages/bookworm/kernel/root/boot");
+    let images = boot.read_dir().unwrap().flatten().map(|entry| entry.path());
+    let image = images.into_iter().find(|path| path.to_string_lossy().contains("vmlinuz")).unwrap();
+    let image = image.display();
+    // Without its modules it has neither loop devices nor md.
+    let (_, error) = ends(mdlab(&["trace", "--kernel", &format!("file:{image}"), "true"]), 4);
+    for line in ["add CONFIG_BLK_DEV_LOOP=y", "add CONFIG_BLK_DEV_MD=y", "add CONFIG_MD_RAID1=y"] {
+        assert!(error.contains(line), "{error}");
+    }
+    let (_, error) = ends(mdlab(&["trace", "--kernel", &format!("file:{image},modules:/usr"), "true"]), 2);
+    assert!(error.contains("match modules with") && error.contains("got `/usr`"), "{error}");
+}
+
+#[test]
+fn auto_takes_kvm_only_where_it_works_and_says_so_where_it_does_not() {
+    let (json, notices) = ends(mdlab(&["trace", "--accel", "auto", "--json", "true"]), 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    if json["machine"]["accel"] == "kvm" {
+        ends(mdlab(&["trace", "--accel", "kvm", "true"]), 0);
+    } else {
+        assert!(notices.contains("KVM does not work on this host"), "{notices}");
+        let (_, error) = ends(mdlab(&["trace", "--accel", "kvm", "true"]), 6);
+        assert!(error.contains("boot under KVM, as was insisted on"), "{error}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text");
@@ -116,6 +154,7 @@ fn what_makes_no_sense_is_refused() {
         (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
         (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),
+        (&["trace", "--size", "1G", "true"], "attach `2` loop devices of `1073741824` bytes"),
         (&["trace", "it's"], "split `it's` into words"),
         (&["trace", " "], "expected a command line, got an empty one"),
         (&["trace"], "required arguments"),

@@ -136,7 +136,7 @@ impl Machine {
                 self.panicked = true;
                 match self.frame(Kind::Keep) {
                     Ok(_) => Ok(Some(Call::Keep)),
-                    Err(_) => Err(Error::new(self.blame, "the kernel panicked")),
+                    Err(_) => Err(Error::new(self.blame, self.panic())),
                 }
             }
             Some("MIGRATION") => match event["data"]["status"].as_str() {
@@ -164,11 +164,16 @@ impl Machine {
             "guest-shutdown" if self.blame == Class::Kernel => {
                 Error::infra("PID 1 of the guest gave up, see its console")
             }
-            "guest-shutdown" | "guest-reset" | "guest-panic" => {
-                Error::new(self.blame, format!("the machine went down ({reason}): a panic, see its console"))
-            }
+            "guest-shutdown" | "guest-reset" | "guest-panic" => Error::new(self.blame, self.panic()),
             _ => Error::infra(format!("QEMU was told to end ({reason})")),
         }
+    }
+
+    /// What a kernel that went down said of it (`panic` in kernel/panic.c).
+    fn panic(&self) -> String {
+        let console = self.console.tail();
+        let words = console.lines().find_map(|line| line.split_once("Kernel panic - ")).map(|(_, words)| words);
+        words.map_or_else(|| "the kernel reset the machine".into(), |words| format!("the kernel panicked: {words}"))
     }
 
     /// Takes the frame that the guest has posted.
