@@ -82,6 +82,9 @@ fn the_prompt_is_answered_as_was_asked() {
 fn disks_are_as_many_and_as_large_as_was_asked() {
     let (story, _) = ends(mdlab(&["trace", "--disks", "3", "--size", "3M", "cat /sys/block/loop2/size"]), 0);
     assert!(story.lines().any(|line| line.trim() == "6144"), "{story}");
+    ends(mdlab(&["trace", "--disks", "0", "cat /proc/mdstat"]), 0);
+    let (_, error) = ends(mdlab(&["trace", "--disks", "100", "true"]), 2);
+    assert!(error.contains("expected 1 to 32 devices"), "{error}");
 }
 
 #[test]

@@ -74,11 +74,14 @@ impl Kernel {
     }
 
     fn debian(source: &KernelSource, packages: Packages) -> Result<Self> {
-        let boot = packages.root().join("boot");
-        let image = only(&boot, "vmlinuz-")?;
+        let root = packages.root();
+        let image = image_in(&root).ok_or_else(|| {
+            let (root, folder) = (root.display(), root.parent().unwrap_or(&root).display());
+            Error::infra(format!("find a kernel in `{root}`: there is none; `rm -r {folder}` has it fetched anew"))
+        })?;
         let release = release(&image)?;
         // Merged /usr came to the kernel's packages with trixie.
-        let folders = ["lib/modules", "usr/lib/modules"].map(|folder| packages.root().join(folder).join(&release));
+        let folders = ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder).join(&release));
         let modules = folders.into_iter().find(|folder| folder.is_dir());
         let identity = packages.identity();
         Ok(Self { name: source.to_string(), release, image, modules, identity, packages: Some(packages) })
@@ -154,19 +157,12 @@ fn release(image: &Path) -> Result<String> {
     if version.is_empty() { Err(no_kernel("it bears no version")) } else { Ok(version) }
 }
 
-/// The one file of a folder whose name begins so.
-fn only(folder: &Path, prefix: &str) -> Result<PathBuf> {
-    let entries = folder.read_dir().context("list", folder)?.flatten().map(|entry| entry.path());
-    let found: Vec<_> = entries
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
-        .collect();
-    match <[PathBuf; 1]>::try_from(found) {
-        Ok([path]) => Ok(path),
-        Err(found) => {
-            let (count, folder) = (found.len(), folder.display());
-            Err(Error::infra(format!("find one `{prefix}*` in `{folder}`: there are {count}")))
-        }
-    }
+/// The kernel among unpacked packages: `boot/vmlinuz-RELEASE`, and since 7.x `usr/lib/modules/RELEASE/vmlinuz`.
+fn image_in(root: &Path) -> Option<PathBuf> {
+    let list = |folder: &str| root.join(folder).read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"));
+    let inside = |folder: PathBuf| Some(folder.join("vmlinuz")).filter(|path| path.is_file());
+    list("boot").find(named).or_else(|| list("usr/lib/modules").find_map(inside))
 }
 
 /// What changes when a file of the user's is replaced or edited.

@@ -74,7 +74,9 @@ impl Trace {
     }
 
     fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
-        session.attach(self.disks, self.size)?;
+        if self.disks > 0 {
+            session.attach(self.disks, self.size)?;
+        }
         for (number, words) in (1..).zip(lines) {
             let outcome = session.run(words, Some(&self.stdin)).map(|command| (command.exit, command.ending()));
             if outcome.is_ok() {
