@@ -153,6 +153,7 @@ fn what_makes_no_sense_is_refused() {
     for (arguments, expected) in [
         (&["trace", "--kernel", "bookworm", "true"][..], "expected `debian:SUITE` or `file:PATH"),
         (&["trace", "--kernel", "file:/nonexistent", "true"], "read the kernel `/nonexistent`"),
+        (&["trace", "--kernel", "file:/dev/zero", "true"], "is no x86 bzImage: it is no file"),
         (&["trace", "--kernel", &no_kernel, "true"], "is no x86 bzImage: it has no boot header"),
         (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),

@@ -29,15 +29,8 @@ impl Kept {
 
     /// Starts a fork. No memory is copied: all forks share the pages of the kept one until they write to them.
     pub fn fork(&self) -> Result<Fork> {
-        let stored = &self.stored;
-        let mailbox = copy(&stored.mailbox).doing("copy the kept mailbox")?;
-        // QEMU reads the state from its descriptor, whose position it would share with other forks.
-        let state = copy(&stored.state).doing("copy the kept state")?;
-        let memory = crate::process::share(&stored.memory)?;
-        let begin = (stored.sequence, Class::Kernel);
-        let arguments = arguments::fork(self.accel);
-        let mut machine = Machine::start(&self.qemu, &arguments, memory, &mailbox, vec![state.into()], begin)?;
-        machine.load()?;
+        let Stored { memory, mailbox, state, sequence, .. } = &self.stored;
+        let machine = start(&self.qemu, self.accel, [memory, mailbox, state], *sequence)?;
         Ok(Fork::new(machine, self.limit))
     }
 
@@ -55,6 +48,19 @@ impl Kept {
     pub fn boot_console(&self) -> &str {
         &self.stored.console
     }
+}
+
+/// Starts a fork from a kept machine's memory, mailbox and device state; `sequence` frames were sent before it was kept.
+pub(crate) fn start(qemu: &Qemu, accel: Accel, kept: [&File; 3], sequence: u64) -> Result<Machine> {
+    let [memory, mailbox, state] = kept;
+    let mailbox = copy(mailbox).doing("copy the kept mailbox")?;
+    // QEMU reads the state from its descriptor, whose position it would share with other forks.
+    let state = copy(state).doing("copy the kept state")?;
+    let memory = crate::process::share(memory)?;
+    let begin = (sequence, Class::Kernel);
+    let mut machine = Machine::start(qemu, &arguments::fork(accel), memory, &mailbox, vec![state.into()], begin)?;
+    machine.load()?;
+    Ok(machine)
 }
 
 /// Copies a file into memory.

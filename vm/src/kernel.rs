@@ -138,10 +138,17 @@ impl Kernel {
     }
 }
 
+/// Larger than any kernel; an initial RAM disk may be built into one.
+const LARGEST: u64 = 256 << 20;
+
 /// The release of a bzImage, from its boot header (Documentation/arch/x86/boot.rst): `HdrS` at 0x202, and at 0x20e where
 /// its version string lies, less 0x200.
 fn release(image: &Path) -> Result<String> {
     let no_kernel = |cause: &str| Error::usage(format!("`{}` is no x86 bzImage: {cause}", image.display()));
+    // A device would be read for ever.
+    if !fs::metadata(image).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST) && image.exists() {
+        return Err(no_kernel("it is no file, or larger than 256 MiB"));
+    }
     let bytes =
         fs::read(image).map_err(|error| Error::usage(format!("read the kernel `{}`: {error}", image.display())))?;
     if bytes.get(0x202..0x206) != Some(b"HdrS") {

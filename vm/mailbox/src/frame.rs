@@ -45,8 +45,8 @@ pub struct Frame {
     pub kind: Kind,
     /// Counts the frames of its direction from 1; the answer to a frame bears the same number.
     pub sequence: u64,
-    /// Time-stamp counter ticks that the guest's ring before this one took, 0 at first. Under a clock that counts
-    /// instructions it is always the same, or time passed while the guest was frozen.
+    /// Time-stamp counter ticks that the guest's ring before this one took, or its being kept; 0 at first. Under a clock
+    /// that counts instructions it is always the same, or time passed while the guest was frozen.
     pub ring_ticks: u64,
     /// The bytes.
     pub payload: Vec<u8>,

@@ -62,8 +62,10 @@ impl Guest {
     /// Asks the host to keep the machine; every fork of it returns from here.
     pub fn keep(&mut self) -> io::Result<()> {
         self.post(Kind::Keep, Vec::new())?;
+        let before = ticks();
         // SAFETY: `open` was granted the port; pvpanic does nothing but stop the machine.
         unsafe { asm!("out dx, al", in("dx") KEEP_PORT, in("al") KEEP_VALUE, options(nostack)) };
+        self.ring_ticks = ticks() - before;
         Ok(())
     }
 
