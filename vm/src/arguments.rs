@@ -1,6 +1,6 @@
 //! QEMU's command line: pure functions, so that it can be read and compared.
 //!
-//! Every file reaches QEMU as a descriptor, so that it needs no path and no rights of its own, and leaves nothing behind.
+//! Every file reaches QEMU as a descriptor, so that it needs no path, and leaves nothing behind.
 
 use mdlab_mailbox::{BELL_PORT, PHYSICAL_ADDRESS};
 

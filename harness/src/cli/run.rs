@@ -43,7 +43,8 @@ impl Run {
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
         let filter = &self.filter;
-        let command = cmd!(shell, "cargo nextest run {selected...} {jobs...} {filter...}").quiet().ignore_status();
+        let command =
+            cmd!(shell, "cargo nextest run --no-fail-fast {selected...} {jobs...} {filter...}").quiet().ignore_status();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = std::process::Command::from(command);
         let status = command.status().map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;

@@ -43,7 +43,7 @@ impl RamDisk {
                 fs::create_dir_all(parent).context("make the folder", parent)?;
             }
             match fs::copy(&from, &to) {
-                // Only `modules.builtin.modinfo` may be missing: it came with 5.2.
+                // A list may be missing (`modules.builtin.modinfo` came with 5.2): depmod does without, or says so.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && LISTS.contains(&path) => {}
                 result => drop(result.context("copy the module", &from)?),
             }
