@@ -124,9 +124,7 @@ impl Userland {
         let mut disk = RamDisk::new();
         disk.file("init", AGENT, 0o755);
         for program in PROGRAMS {
-            if let Some(folder) = FOLDERS.iter().find(|folder| root.join(folder).join(program).exists()) {
-                disk.program(&root, &format!("{folder}/{program}"))?;
-            }
+            disk.program_in(&root, &FOLDERS, program)?;
         }
         if let Some(mdadm) = &self.mdadm {
             disk.executable(&root, "sbin/mdadm", mdadm)?;

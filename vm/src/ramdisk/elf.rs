@@ -20,6 +20,13 @@ impl RamDisk {
         self.executable(root, path, &source)
     }
 
+    /// Adds a program of `root` from the first of these folders that has it.
+    pub fn program_in(&mut self, root: &Path, folders: &[&str], name: &str) -> Result<()> {
+        let mut paths = folders.iter().map(|folder| format!("{folder}/{name}"));
+        let path = paths.find(|path| resolve(root, path).is_some()).ok_or_else(|| absent(name, root))?;
+        self.program(root, &path)
+    }
+
     /// Adds a program from anywhere as `path`; its interpreter and libraries come from `root`.
     pub fn executable(&mut self, root: &Path, path: &str, source: &Path) -> Result<()> {
         let contents = fs::read(source).context("read the program", source)?;
@@ -99,6 +106,22 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    /// As udev's `/lib/systemd/systemd-udevd -> /bin/udevadm`, on a host that has no udev.
+    #[test]
+    fn a_program_may_be_a_link_that_leads_nowhere_on_the_host() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        fs::create_dir_all(root.join("bin")).unwrap();
+        fs::copy("/proc/self/exe", root.join("bin/mdlab-no-such-program")).unwrap();
+        symlink("/bin/mdlab-no-such-program", root.join("linked")).unwrap();
+        let mut disk = RamDisk::new();
+        let error = disk.program_in(root, &["sbin", "."], "linked").unwrap_err().to_string();
+        assert!(error.contains("lib"), "the program itself was found, its libraries are not there: {error}");
+        assert!(disk.contains("./linked"));
+        let error = disk.program_in(root, &["bin"], "absent").unwrap_err().to_string();
+        assert!(error.contains("find `absent`"), "{error}");
+    }
 
     #[test]
     fn links_stay_below_the_root() {
