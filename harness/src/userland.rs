@@ -11,11 +11,11 @@ use crate::tool::ToolSource;
 const AGENT: &[u8] = include_bytes!(env!("MDLAB_AGENT"));
 
 /// Debian's packages that the user space is made of; what they depend on comes along.
-const PACKAGES: [&str; 9] =
-    ["mdadm", "udev", "kmod", "base-passwd", "coreutils", "dash", "util-linux", "mount", "dmsetup"];
+const PACKAGES: [&str; 10] =
+    ["mdadm", "udev", "kmod", "base-passwd", "coreutils", "dash", "util-linux", "mount", "dmsetup", "e2fsprogs"];
 
 /// Programs, by name; each is looked for in [`FOLDERS`].
-const PROGRAMS: [&str; 27] = [
+const PROGRAMS: [&str; 29] = [
     // What it is all about.
     "mdadm",
     "mdmon",
@@ -25,6 +25,7 @@ const PROGRAMS: [&str; 27] = [
     "kmod",
     "dmsetup",
     // For command lines of users.
+    "blkdiscard",
     "blkid",
     "cat",
     "dash",
@@ -38,6 +39,7 @@ const PROGRAMS: [&str; 27] = [
     "losetup",
     "lsblk",
     "mkdir",
+    "mkfs.ext4",
     "mount",
     "rm",
     "sleep",
@@ -77,7 +79,8 @@ const LINKS: [(&str, &str); 4] = [
 const LOADED: [&str; 9] = ["loop", "md-mod", "linear", "multipath", "faulty", "raid0", "raid1", "raid10", "raid456"];
 
 /// At hand for modprobe.
-const AT_HAND: [&str; 8] = ["dm-mod", "dm-flakey", "dm-delay", "dm-log-writes", "dm-raid", "scsi_debug", "brd", "ext4"];
+const AT_HAND: [&str; 9] =
+    ["dm-mod", "dm-flakey", "dm-delay", "dm-log-writes", "dm-raid", "scsi_debug", "sd_mod", "brd", "ext4"];
 
 /// A user space at hand.
 pub(crate) struct Userland {
