@@ -14,6 +14,7 @@ use crate::error::{Class, Context, Error, Notice, Result};
 use crate::kept::{self, Kept};
 use crate::kernel::Kernel;
 use crate::machine::{Call, Machine, memory_file};
+use crate::process;
 use crate::qemu::Qemu;
 use crate::ramdisk::RamDisk;
 use crate::stored::{Image, Stored};
@@ -106,7 +107,8 @@ impl Recipe<'_> {
     /// Between the instant the processor stops and the instant QEMU knows that the machine has stopped, QEMU's main loop may
     /// take the processor for idle and advance the clock to the next timer (`icount_start_warp_timer` in
     /// softmmu/icount.c of QEMU 7.2): a race between its threads. Either machine would be sound, but recordings of the two
-    /// differ, by milliseconds. The clock advances in most boots, and always to the same timer.
+    /// differ, by milliseconds. [`process::prefer_processor`] decides the race nearly always; the clock, if it advances, always
+    /// does so to the same timer.
     fn boot_alike(&self) -> Result<Image> {
         for _ in 0..MAX_BOOTS {
             let image = self.boot(Accel::Tcg)?;
@@ -149,11 +151,16 @@ impl Recipe<'_> {
         let mut machine = Machine::start(
             &self.qemu,
             &arguments::boot(accel),
-            crate::process::share(&memory)?,
+            process::share(&memory)?,
             &mailbox,
             vec![kernel.into(), ram_disk.into()],
             (0, Class::Boot),
         )?;
+        if accel == Accel::Tcg {
+            // Answered once QEMU has all its threads.
+            machine.qmp().command("query-status", json!({}), None, started + self.limits.boot)?;
+            process::prefer_processor(machine.process_id());
+        }
         match machine.wait(self.limits.boot).map_err(|error| self.never_booted(error))? {
             Call::Keep => {}
             Call::Message(refusal) => {
