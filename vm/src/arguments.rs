@@ -41,6 +41,11 @@ pub(crate) fn fork(accel: Accel) -> Vec<String> {
     arguments
 }
 
+/// Everything that QEMU can emulate, but random numbers, which would differ from run to run, and fast string instructions:
+/// with them the kernel clears a page byte by byte (`clear_page_erms`), and under a clock that counts instructions each
+/// byte is a translated block of its own.
+const CPU: &str = "max,rdrand=off,rdseed=off,erms=off,fsrm=off";
+
 /// The kernel's command line.
 fn command_line() -> String {
     [
@@ -49,6 +54,10 @@ fn command_line() -> String {
         "panic=-1",
         // Addresses that are the same on every boot.
         "nokaslr",
+        // And for programs: code that QEMU has translated for one process serves the next that runs it.
+        "norandmaps",
+        // Against nobody in here; a retpoline costs several translated blocks where a jump would do.
+        "mitigations=off",
         // QEMU offers a seed in the boot protocol since 7.1; trusting it would make every boot another.
         "random.trust_bootloader=off",
         // The mailbox.
@@ -63,13 +72,13 @@ fn machine(accel: Accel, share: &str) -> Vec<String> {
     match accel {
         Accel::Tcg => list.extend([
             // Random numbers that the host draws would differ on every run.
-            ("-cpu", "max,rdrand=off,rdseed=off".into()),
+            ("-cpu", CPU.into()),
             // One thread: with several, translation runs ahead of the clock.
             ("-accel", "tcg,thread=single".into()),
             // The clock counts instructions, two nanoseconds each, and jumps to the next timer when the guest idles.
             ("-icount", "shift=1,sleep=off".into()),
         ]),
-        Accel::Kvm => list.extend([("-cpu", "host".into()), ("-accel", "kvm".into())]),
+        Accel::Kvm => list.extend([("-cpu", CPU.into()), ("-accel", "kvm".into())]),
     }
     list.extend([
         ("-smp", "1".into()),
