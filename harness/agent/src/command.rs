@@ -1,4 +1,4 @@
-//! Runs a command of the host to its end, traced or not.
+//! Runs commands of the host, to their end or beside what follows, traced or not.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -12,7 +12,7 @@ use mdlab_protocol::{Command, Exit, Output, Reply};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{self, ForkResult, Pid};
 
 use crate::clock::Deadline;
@@ -39,30 +39,77 @@ const NOT_EXECUTED: i32 = 127;
 
 /// Runs the command.
 pub(crate) fn run(machine: &mut Machine, command: &Command) -> Result<Reply, Failure> {
-    let limit = Duration::from_millis(command.limit_ms);
-    let mut child = Child::start(&mut machine.tracer, command)?;
+    let job = start_job(machine, command)?;
+    finish_job(machine, job, Duration::from_millis(command.limit_ms))
+}
+
+/// Starts the command and lets it run beside what follows.
+pub(crate) fn start(machine: &mut Machine, command: &Command) -> Result<Reply, Failure> {
+    start_job(machine, command).map(|job| Reply::Started(job as u32))
+}
+
+/// Waits for a command that was started, having asked it to end if so told.
+pub(crate) fn finish(machine: &mut Machine, job: u32, terminate: bool, limit: Duration) -> Result<Reply, Failure> {
+    let job = job as usize;
+    match machine.jobs.get(job) {
+        None => {
+            return Err(Failure::refuse(format!("finish the command `{job}`"), "none was started under this number"));
+        }
+        Some(Job { child, exit: None }) if terminate => {
+            // It may have ended meanwhile, and nobody has been told yet.
+            let _ = signal::kill(child.pid, Signal::SIGTERM);
+        }
+        Some(_) => {}
+    }
+    finish_job(machine, job, limit)
+}
+
+/// A command that was started, and how it ended if it has.
+pub(crate) struct Job {
+    child: Child,
+    exit: Option<Exit>,
+}
+
+impl Job {
+    /// Takes note of a process that ended.
+    pub(crate) fn note(&mut self, pid: Pid, exit: Exit) {
+        if self.child.pid == pid && self.exit.is_none() {
+            self.exit = Some(exit);
+        }
+    }
+}
+
+fn start_job(machine: &mut Machine, command: &Command) -> Result<usize, Failure> {
+    let child = Child::start(&mut machine.tracer, command)?;
+    machine.jobs.push(Job { child, exit: None });
+    Ok(machine.jobs.len() - 1)
+}
+
+fn finish_job(machine: &mut Machine, job: usize, limit: Duration) -> Result<Reply, Failure> {
     let deadline = Deadline::after(limit);
     let mut word = Deadline::after(WORD);
     let exit = loop {
-        let progress = machine.advance(&[], deadline.min(word))?;
+        if let Some(exit) = machine.jobs[job].exit {
+            break exit;
+        }
+        if deadline.passed() {
+            break kill(machine, job)?;
+        }
+        machine.advance(&[], deadline.min(word))?;
         if word.passed() {
             machine.send_recording()?;
             machine.link.record(Vec::new())?;
             word = Deadline::after(WORD);
         }
-        if let Some((_, exit)) = progress.ended.into_iter().find(|(pid, _)| *pid == child.pid) {
-            break exit;
-        }
-        if deadline.passed() {
-            break kill(machine, child.pid)?;
-        }
     };
-    child.executed(&command.argv[0])?;
+    let child = &mut machine.jobs[job].child;
+    child.executed()?;
     Ok(Reply::Exited { exit, output: child.output()? })
 }
 
 /// A command under way.
 struct Child {
+    name: String,
     pid: Pid,
     stdout: File,
     stderr: File,
@@ -106,16 +153,16 @@ impl Child {
                 }
                 // The tracer is there: the child may install its filter.
                 File::from(gate).write_all(b".").attempt(|| format!("release `{name}`"))?;
-                Ok(Self { pid, stdout, stderr, error: error.into() })
+                Ok(Self { name: name.clone(), pid, stdout, stderr, error: error.into() })
             }
         }
     }
 
     /// Fails if the child never became the command.
-    fn executed(&mut self, name: &str) -> Result<(), Failure> {
+    fn executed(&mut self) -> Result<(), Failure> {
         let mut number = [0; 4];
         match self.error.read(&mut number) {
-            Ok(4) => Err(Errno::from_raw(i32::from_ne_bytes(number))).attempt(|| format!("execute `{name}`")),
+            Ok(4) => Err(Errno::from_raw(i32::from_ne_bytes(number))).attempt(|| format!("execute `{}`", self.name)),
             _ => Ok(()),
         }
     }
@@ -180,16 +227,14 @@ impl Plan {
 
 /// Kills a command and all its descendants, and waits for their end. If the command does not end it hangs in the
 /// kernel: then the kernel is asked to log where.
-fn kill(machine: &mut Machine, child: Pid) -> Result<Exit, Failure> {
+fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
     let deadline = Deadline::after(DEATH);
-    let mut ended = false;
     while !deadline.passed() {
-        let left = processes::kill_family(child);
-        if ended && left == 0 {
+        let left = processes::kill_family(machine.jobs[job].child.pid);
+        if machine.jobs[job].exit.is_some() && left == 0 {
             return Ok(Exit::TimedOut);
         }
-        let progress = machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
-        ended |= progress.ended.iter().any(|(pid, _)| *pid == child);
+        machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
     // Documentation/admin-guide/sysrq.rst: `w` shows blocked tasks. Not every kernel has it.
     let _ = std::fs::write("/proc/sysrq-trigger", "w");

@@ -3,15 +3,14 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 
-use mdlab_protocol::Exit;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
 
 use crate::children::{Change, next_change};
 use crate::clock::Deadline;
+use crate::command::Job;
 use crate::failure::{Attempt, Failure};
 use crate::link::Link;
 use crate::loops::Loops;
@@ -24,16 +23,9 @@ pub(crate) struct Machine {
     pub(crate) recorder: Recorder,
     pub(crate) tracer: Tracer,
     pub(crate) loops: Loops,
+    /// All commands that were ever started; one's number is its place.
+    pub(crate) jobs: Vec<Job>,
     children: SignalFd,
-}
-
-/// What happened during one wait.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// Children that ended.
-    pub(crate) ended: Vec<(Pid, Exit)>,
-    /// Nothing happened at all until the deadline.
-    pub(crate) quiet: bool,
 }
 
 impl Machine {
@@ -43,20 +35,20 @@ impl Machine {
         mask.thread_block().attempt(|| "block `SIGCHLD`".into())?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let children = SignalFd::with_flags(&mask, flags).attempt(|| "open a signalfd".into())?;
-        Ok(Self { link, recorder, tracer: Tracer::default(), loops: Loops::default(), children })
+        Ok(Self { link, recorder, tracer: Tracer::default(), loops: Loops::default(), jobs: Vec::new(), children })
     }
 
     /// Waits until something happens, deals with it, and records it. `attributes` are files of sysfs and /proc whose
-    /// change, as the kernel notifies it, counts as something.
-    pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<Progress, Failure> {
-        let mut progress = Progress { ended: Vec::new(), quiet: !self.wait(attributes, deadline)? };
+    /// change, as the kernel notifies it, counts as something. Returns whether nothing happened at all until the deadline.
+    pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<bool, Failure> {
+        let mut quiet = !self.wait(attributes, deadline)?;
         // Pending signals of one kind are merged, so that one stands for any number of children, and there is no other.
         self.children.read_signal().attempt(|| "read the signalfd".into())?;
         while let Some((child, change)) = next_change() {
-            progress.quiet = false;
+            quiet = false;
             self.tracer.handle(child, change, &mut self.recorder);
             if let Change::Ended(exit) = change {
-                progress.ended.push((child, exit));
+                self.jobs.iter_mut().for_each(|job| job.note(child, exit));
             }
             self.send_full_parts()?;
             // A traced process may stop again before it is asked what happened next, for ever.
@@ -66,7 +58,7 @@ impl Machine {
         }
         self.recorder.drain_if_ready();
         self.send_full_parts()?;
-        Ok(progress)
+        Ok(quiet)
     }
 
     /// Sends everything that has been recorded, so that the reply to a request can follow.

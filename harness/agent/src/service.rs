@@ -33,7 +33,14 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Seed(bytes) => boot::seed(&bytes).map(|()| Reply::Ready),
         Request::Attach { count, bytes } => attach(machine, count, bytes),
         Request::Run(command) => command::run(machine, &command),
+        Request::Start(command) => command::start(machine, &command),
+        Request::Finish { job, terminate, limit_ms } => {
+            command::finish(machine, job, terminate, Duration::from_millis(limit_ms))
+        }
         Request::Settle(settle) => settle::settle(machine, &settle),
+        Request::Await { path, text, limit_ms } => {
+            settle::wait_for(machine, &path, text.trim(), Duration::from_millis(limit_ms))
+        }
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),

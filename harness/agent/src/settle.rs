@@ -1,6 +1,7 @@
 //! Waits until nothing happens any more, in udev and in md.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ const NEVER: Duration = Duration::from_secs(1);
 
 /// How often md is looked at although it has not notified anything. A safety net; in virtual time it costs nothing.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often a file is read whose change may not be notified.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Most reasons that are given.
 const REASONS: usize = 8;
@@ -67,12 +71,39 @@ pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<O
         if !reasons.is_empty() {
             machine.advance(&watched, deadline.min(Deadline::after(AGAIN)))?;
         } else if missing.is_none() {
-            if machine.advance(&watched, Deadline::after(QUIET))?.quiet {
+            if machine.advance(&watched, Deadline::after(QUIET))? {
                 return Ok(None);
             }
-        } else if machine.advance(&watched, deadline.min(Deadline::after(NEVER)))?.quiet && udev_has_nothing_to_do() {
+        } else if machine.advance(&watched, deadline.min(Deadline::after(NEVER)))? && udev_has_nothing_to_do() {
             machine.recorder.announcements().give_up(sequence);
         }
+    }
+}
+
+/// Waits until a file reads a text.
+pub(crate) fn wait_for(machine: &mut Machine, path: &str, text: &str, limit: Duration) -> Result<Reply, Failure> {
+    let deadline = Deadline::after(limit);
+    loop {
+        let mut file = fs::File::open(path);
+        // Read before it is polled, so that a change after the reading ends the wait.
+        let found = file.as_mut().map_err(|error| error.to_string()).and_then(|file| {
+            let mut found = String::new();
+            file.read_to_string(&mut found).map(|_| found).map_err(|error| error.to_string())
+        });
+        match &found {
+            Ok(found) if found.trim() == text => return Ok(Reply::Settled),
+            Ok(found) if deadline.passed() => {
+                let md = format!("`{path}` reads `{}` instead of `{text}`", found.trim());
+                return Ok(Reply::Unsettled { md, udev: String::new() });
+            }
+            Err(error) if deadline.passed() => {
+                let md = format!("`{path}` cannot be read: {error}");
+                return Ok(Reply::Unsettled { md, udev: String::new() });
+            }
+            _ => {}
+        }
+        let watched: Vec<_> = file.into_iter().collect();
+        machine.advance(&watched, deadline.min(Deadline::after(LOOK)))?;
     }
 }
 

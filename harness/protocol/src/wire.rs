@@ -25,8 +25,28 @@ pub enum Request {
     },
     /// Run a command to its end. Answered by [`Reply::Exited`].
     Run(Command),
+    /// Start a command and let it run beside what follows. Answered by [`Reply::Started`].
+    Start(Command),
+    /// Wait for a command that was started to end. Answered by [`Reply::Exited`].
+    Finish {
+        /// Its number.
+        job: u32,
+        /// Ask it to end first, with SIGTERM.
+        terminate: bool,
+        /// Bound in virtual time, in milliseconds; then it and its children are killed.
+        limit_ms: u64,
+    },
     /// Wait until nothing happens any more. Answered by [`Reply::Settled`].
     Settle(Settle),
+    /// Wait until a file reads a text, apart from white space around it. Answered by [`Reply::Settled`].
+    Await {
+        /// Its path: an attribute of sysfs, whose changes the kernel notifies.
+        path: String,
+        /// The text.
+        text: String,
+        /// Bound in virtual time, in milliseconds.
+        limit_ms: u64,
+    },
     /// Write a text to a file that exists, such as an attribute of sysfs. Answered by [`Reply::Written`].
     Write {
         /// Its path.
@@ -50,7 +70,8 @@ pub struct Command {
     pub stdin: Vec<u8>,
     /// Record its system calls. Kernel messages and uevents are recorded in any case.
     pub trace: bool,
-    /// Bound of its run in virtual time, in milliseconds; then it and its children are killed.
+    /// Bound of its run in virtual time, in milliseconds; then it and its children are killed. One that is started has
+    /// the bound of [`Request::Finish`] instead.
     pub limit_ms: u64,
 }
 
@@ -82,13 +103,15 @@ pub enum Reply {
         /// What it wrote to its standard output and error.
         output: Output,
     },
+    /// The command runs; this is its number.
+    Started(u32),
     /// The text was written, or the kernel refused it with this error number.
     Written(Result<(), i32>),
-    /// Nothing happens any more.
+    /// What was waited for is so.
     Settled,
     /// The wait's bound was reached while something was still going on.
     Unsettled {
-        /// What md had left to do; empty if nothing.
+        /// What md had left to do, or what the file read instead; empty if nothing.
         md: String,
         /// What udev had not announced; empty if nothing.
         udev: String,

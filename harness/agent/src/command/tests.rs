@@ -34,7 +34,7 @@ fn run_to_end(command: &Command) -> Run {
             }
         }
     };
-    child.executed("sh").unwrap();
+    child.executed().unwrap();
     let events = std::iter::from_fn(|| recorder.part()).flatten().map(|event| event.what).collect();
     Run { events, exit, output: child.output().unwrap() }
 }
@@ -170,6 +170,6 @@ fn a_program_without_its_interpreter_is_the_agents_failure() {
             break;
         }
     }
-    let failure = child.executed("script").unwrap_err().to_string();
-    assert!(failure.starts_with("execute `script`: "), "{failure}");
+    let failure = child.executed().unwrap_err().to_string();
+    assert!(failure.starts_with(&format!("execute `{}`: ", path.display())), "{failure}");
 }
