@@ -68,7 +68,10 @@ const FOLDERS: [&str; 10] = [
 const OPENED: [&str; 4] = ["libnss_files.so.2", "libkmod.so.2", "libblkid.so.1", "libacl.so.1"];
 
 /// Links to programs that go by several names.
-const LINKS: [(&str, &str); 4] = [
+const LINKS: [(&str, &str); 6] = [
+    // The agent is also the guest's own tool for arrays.
+    ("sbin/md", "/init"),
+    ("sbin/md-alert", "/init"),
     ("sbin/modprobe", "../bin/kmod"),
     ("sbin/insmod", "../bin/kmod"),
     ("sbin/rmmod", "../bin/kmod"),

@@ -8,7 +8,10 @@
 //! [`trace`] and [`ioctl`] turn system calls into something readable, [`observe`] looks at the arrays between steps.
 //!
 //! There are no threads and no sleeping: one loop, bounded by virtual time.
+//!
+//! The same binary is the command [`md`] in the guest, under that name: a second tool beside mdadm, made of ioctls alone.
 
+mod aligned;
 mod arrays;
 mod boot;
 mod children;
@@ -20,6 +23,7 @@ mod ioctl;
 mod link;
 mod loops;
 mod machine;
+mod md;
 mod observe;
 mod processes;
 mod program;
@@ -33,6 +37,9 @@ use std::convert::Infallible;
 use failure::Failure;
 
 fn main() {
+    if let Some(status) = md::called(std::env::args_os()) {
+        std::process::exit(status);
+    }
     if std::process::id() != 1 {
         eprintln!("mdlab-agent: expected to be PID 1 of a guest, not a program on a running system");
         std::process::exit(2);

@@ -7,8 +7,8 @@ use crate::{DecodeError, Field, Name, Padding, Uuid};
 
 const LEN: usize = 256;
 
-/// The bytes `bitm`: `BITMAP_MAGIC`.
-const BITMAP_MAGIC: u32 = 0x6d74_6962;
+/// The magic number of every bitmap, the bytes `bitm`: `BITMAP_MAGIC` in `md-bitmap.h`.
+pub const BITMAP_MAGIC: u32 = 0x6d74_6962;
 
 flags! {
     /// `state`. The kernel's names are numbers of bits, for `test_bit`.

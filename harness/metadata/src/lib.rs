@@ -46,7 +46,7 @@ mod time;
 mod uuid;
 
 pub use badblocks::BadBlock;
-pub use bitmap::{BitmapState, BitmapSuper};
+pub use bitmap::{BITMAP_MAGIC, BitmapState, BitmapSuper};
 pub use checksum::Checksum;
 pub use diff::{Change, diff};
 pub use error::DecodeError;

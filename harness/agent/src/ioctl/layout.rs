@@ -34,7 +34,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const fn size(self) -> usize {
+    pub(super) const fn size(self) -> usize {
         match self {
             Self::U8 => 1,
             Self::U16 => 2,

@@ -1,14 +1,16 @@
 //! The ioctls of md and of the block layer: numbers, names, and what their argument is.
 //!
 //! This is the only place that knows an ioctl by its number. The tables are in [`md`] and [`block`]; how a structure's
-//! bytes become named fields is in [`layout`].
+//! bytes become named fields is in [`layout`], and how fields become bytes and are issued in [`encode`].
 
 mod block;
+mod encode;
 mod layout;
 mod md;
 
 use mdlab_protocol::Value;
 
+pub(crate) use encode::Call;
 use layout::Shape;
 pub(crate) use layout::device;
 

@@ -1,6 +1,5 @@
 //! The superblocks on the attached devices, as raw bytes.
 
-use std::alloc::Layout;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -8,17 +7,14 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use mdlab_metadata::{MAGIC, SUPERBLOCK_BYTES, locations};
 use mdlab_protocol::{Member, Region};
 
+use crate::aligned::{ALIGNMENT, Aligned};
 use crate::console;
 use crate::failure::{Attempt, Failure};
 
-/// Both the length of what is read and an alignment that O_DIRECT is content with on every device.
+/// The length of what is read.
 const BLOCK: usize = SUPERBLOCK_BYTES;
 
-/// A buffer for O_DIRECT.
-#[repr(align(4096))]
-struct Aligned([u8; BLOCK]);
-
-const _: () = assert!(Layout::new::<Aligned>().size() == BLOCK && Layout::new::<Aligned>().align() == BLOCK);
+const _: () = assert!(BLOCK == ALIGNMENT);
 
 /// Reads a member's size and every place where a superblock may be and is.
 ///
@@ -42,14 +38,14 @@ pub(super) fn look_at(path: &str) -> Result<Member, Failure> {
 }
 
 fn read(device: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let mut block = Box::new(Aligned([0; BLOCK]));
+    let mut block = Aligned::new(BLOCK);
     let mut done = 0;
     // A device may end within the block; a read that is not aligned any more is not tried.
     while done < BLOCK && done % 512 == 0 {
-        match device.read_at(&mut block.0[done..], offset + done as u64)? {
+        match device.read_at(&mut block[done..], offset + done as u64)? {
             0 => break,
             count => done += count,
         }
     }
-    Ok(block.0[..done].to_vec())
+    Ok(block[..done].to_vec())
 }
