@@ -1,11 +1,84 @@
-//! The arrays of scenarios.
+//! The arrays of scenarios, and the command lines about them.
+
+use std::fmt;
+
+/// What drives md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// mdadm, the one that the environment names.
+    Mdadm,
+    /// `md`, mdlab's own: the ioctls and nothing else. What goes wrong with it is the kernel's doing.
+    Ioctl,
+}
+
+/// A level, as mdadm and the kernel name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// One after the other; removed in Linux 6.8, and back in 6.14.
+    Linear,
+    /// Striped.
+    Raid0,
+    /// Mirrored.
+    Raid1,
+    /// Striped, with parity on the last member.
+    Raid4,
+    /// Striped, with parity on all members in turn.
+    Raid5,
+    /// Striped, with two parities.
+    Raid6,
+    /// Striped mirrors.
+    Raid10,
+}
+
+impl Level {
+    /// What `--level` takes, which is the personality's name too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Raid0 => "raid0",
+            Self::Raid1 => "raid1",
+            Self::Raid4 => "raid4",
+            Self::Raid5 => "raid5",
+            Self::Raid6 => "raid6",
+            Self::Raid10 => "raid10",
+        }
+    }
+
+    /// The option of the kernel's configuration that brings it (drivers/md/Kconfig).
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Self::Linear => "CONFIG_MD_LINEAR",
+            Self::Raid0 => "CONFIG_MD_RAID0",
+            Self::Raid1 => "CONFIG_MD_RAID1",
+            Self::Raid4 | Self::Raid5 | Self::Raid6 => "CONFIG_MD_RAID456",
+            Self::Raid10 => "CONFIG_MD_RAID10",
+        }
+    }
+
+    /// How many members may be lost in any case; a mirror of more than two and a raid10 may survive more.
+    pub fn tolerates(self) -> usize {
+        match self {
+            Self::Linear | Self::Raid0 => 0,
+            Self::Raid1 | Self::Raid4 | Self::Raid5 | Self::Raid10 => 1,
+            Self::Raid6 => 2,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// An array as a scenario describes it.
 #[derive(Clone, Debug)]
 pub struct Array {
     node: String,
-    level: &'static str,
+    level: Level,
+    options: Vec<String>,
     members: Vec<String>,
+    spares: usize,
 }
 
 /// Mebibytes, in bytes.
@@ -14,15 +87,51 @@ pub const fn mib(count: u64) -> u64 {
 }
 
 impl Array {
-    /// A mirror.
-    pub fn raid1() -> Self {
-        Self { node: "/dev/md0".into(), level: "1", members: Vec::new() }
+    /// An array of a level, `/dev/md0`.
+    pub fn new(level: Level) -> Self {
+        Self { node: "/dev/md0".into(), level, options: Vec::new(), members: Vec::new(), spares: 0 }
     }
 
-    /// Its members: nodes of block devices.
-    pub fn on(mut self, members: Vec<String>) -> Self {
-        self.members = members;
+    /// A mirror.
+    pub fn raid1() -> Self {
+        Self::new(Level::Raid1)
+    }
+
+    /// Stripes with parity.
+    pub fn raid5() -> Self {
+        Self::new(Level::Raid5)
+    }
+
+    /// Its members, in the order of their roles: nodes of block devices, or `missing`.
+    pub fn on(mut self, members: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.members = members.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// Another node than `/dev/md0`.
+    pub fn at(mut self, node: &str) -> Self {
+        self.node = node.to_owned();
+        self
+    }
+
+    /// The last so many members are spares.
+    pub fn spares(mut self, count: usize) -> Self {
+        self.spares = count;
+        self
+    }
+
+    /// Options of its creation, as mdadm and `md` both take them: `--chunk 64 --bitmap internal`.
+    pub fn with(mut self, options: &str) -> Self {
+        self.options.extend(options.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// The size of its chunks in KiB, if its level has any: a mirror has none.
+    pub fn chunk(self, kib: u32) -> Self {
+        match self.level {
+            Level::Raid1 => self,
+            _ => self.with(&format!("--chunk {kib}")),
+        }
     }
 
     /// The node of the array.
@@ -30,15 +139,61 @@ impl Array {
         &self.node
     }
 
-    /// The command line that has mdadm create it.
-    pub(crate) fn create(&self) -> Vec<String> {
-        let count = self.members.len().to_string();
-        let words = ["mdadm", "--create", &self.node, "--level", self.level, "--raid-devices", &count];
-        words.into_iter().map(str::to_owned).chain(self.members.iter().cloned()).collect()
+    /// Its name in sysfs, `md0`.
+    pub fn name(&self) -> &str {
+        self.node.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The command line that has mdadm stop it.
-    pub(crate) fn stop(&self) -> Vec<String> {
-        ["mdadm", "--stop", &self.node].map(str::to_owned).to_vec()
+    /// Its level.
+    pub fn level(&self) -> Level {
+        self.level
     }
+
+    /// The node of a member.
+    pub fn member(&self, index: usize) -> &str {
+        self.members.get(index).map_or("", String::as_str)
+    }
+
+    /// The nodes of its members.
+    pub fn members(&self) -> &[String] {
+        &self.members
+    }
+
+    /// An attribute of it in sysfs.
+    pub fn attribute(&self, name: &str) -> String {
+        format!("/sys/block/{}/md/{name}", self.name())
+    }
+
+    /// The command line that creates it.
+    pub(crate) fn create(&self, tool: Tool) -> Vec<String> {
+        let mut line = line(tool, "create", &self.node);
+        line.extend(["--level", self.level.name(), "--raid-devices"].map(str::to_owned));
+        line.push((self.members.len() - self.spares).to_string());
+        if self.spares > 0 {
+            line.extend(["--spare-devices".to_owned(), self.spares.to_string()]);
+        }
+        line.extend(self.options.iter().chain(&self.members).cloned());
+        line
+    }
+
+    /// The command line that assembles it from its members.
+    pub(crate) fn assemble(&self, tool: Tool) -> Vec<String> {
+        let mut line = line(tool, "assemble", &self.node);
+        line.extend(self.members.iter().filter(|member| *member != "missing").cloned());
+        line
+    }
+
+    /// The command line that stops it.
+    pub(crate) fn stop(&self, tool: Tool) -> Vec<String> {
+        line(tool, "stop", &self.node)
+    }
+}
+
+/// `mdadm --stop /dev/md0`, or `md stop /dev/md0`.
+fn line(tool: Tool, verb: &str, node: &str) -> Vec<String> {
+    let (program, verb) = match tool {
+        Tool::Mdadm => ("mdadm", format!("--{verb}")),
+        Tool::Ioctl => ("md", verb.to_owned()),
+    };
+    vec![program.to_owned(), verb, node.to_owned()]
 }

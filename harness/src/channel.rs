@@ -29,7 +29,7 @@ pub enum Channel {
     Uevents,
     /// Every member's superblock, and what changed in it.
     Superblock,
-    /// `/proc/mdstat`, sysfs, device nodes and links.
+    /// `/proc/mdstat`, sysfs, device nodes and links, and what changed in them.
     State,
 }
 
@@ -54,23 +54,37 @@ impl Channel {
         self != Self::Dmesg
     }
 
-    /// Renders all steps.
+    /// Renders all steps but those that only prepared something: of them it counts what they left behind.
     pub fn render(self, steps: &[Step], redaction: &Redaction) -> String {
         let mut text = String::new();
         let mut before = None;
         for step in steps {
-            let lines = match self {
-                Self::Syscalls => syscalls::render(step, redaction),
-                Self::Dmesg => dmesg::render(step, redaction),
-                Self::Uevents => uevents::render(step, redaction),
-                Self::Superblock => superblock::render(&step.after, before, redaction),
-                Self::State => state::render(&step.after, redaction),
-            };
-            text.push_str(&format!("## {}\n{}\n", step.label, lines));
-            before = Some(&step.after);
+            let after = Some(&step.after);
+            if !step.given {
+                let lines = match self {
+                    Self::Syscalls => syscalls::render(step, redaction),
+                    Self::Dmesg => dmesg::render(step, redaction),
+                    Self::Uevents => uevents::render(step, redaction),
+                    Self::Superblock => superblock::render(&step.after, before, redaction),
+                    Self::State => state::render(&step.after, before, redaction),
+                };
+                text.push_str(&format!("## {}\n{}\n", step.label, lines));
+            }
+            before = after;
         }
         text
     }
+}
+
+/// What changed in arrays, members and nodes between two looks at them, a line each.
+pub(crate) fn differences(before: &Observation, after: &Observation) -> Vec<String> {
+    if before == after {
+        return Vec::new();
+    }
+    let redaction = Redaction::none();
+    let mut lines: Vec<String> = state::render(after, Some(before), &redaction).lines().map(str::to_owned).collect();
+    lines.extend(superblock_changes(after, Some(before), &redaction));
+    lines
 }
 
 impl fmt::Display for Channel {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::failure::{Class, Failure};
 use crate::recording::{MachineId, Recording};
 
@@ -40,24 +42,33 @@ pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<()
     fs::write(&path, text).map_err(|error| failed(&error))
 }
 
-/// Leaves word of a failure's class for `mdlab run`, which asks for it by naming a folder in the environment.
-pub(crate) fn note_failure(title: &str, failure: &Failure) {
-    if let Some(folder) = std::env::var_os(FAILURES) {
-        // Another package may have a scenario of that name, and it runs in another process.
-        let name = format!("{}-{}", file_name(title), std::process::id());
-        // Where it cannot be written, `mdlab run` still knows that something failed.
-        let _ = fs::write(Path::new(&folder).join(name), failure.class.to_string());
-    }
+/// How a scenario ended, other than well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Failed(Class),
+    /// The machine lacks something, for this reason.
+    Skipped(String),
 }
 
-/// The classes that [`note_failure`] left word of.
-pub(crate) fn noted_failures(folder: &Path) -> Vec<Class> {
-    let texts = folder.read_dir().into_iter().flatten().flatten().map(|entry| fs::read_to_string(entry.path()));
-    texts.filter_map(|text| serde_json::from_value(serde_json::Value::String(text.ok()?)).ok()).collect()
+/// Leaves word for `mdlab run`, which asks for it by naming a folder in the environment.
+pub(crate) fn note(title: &str, outcome: &Outcome) {
+    let Some(folder) = std::env::var_os(OUTCOMES) else { return };
+    // Another package may have a scenario of that name, and it runs in another process.
+    let name = format!("{}-{}", file_name(title), std::process::id());
+    // Where it cannot be written, `mdlab run` still knows that something failed.
+    let _ = serde_json::to_vec(&(title, outcome)).map(|text| fs::write(Path::new(&folder).join(name), text));
 }
 
-/// The variable that names the folder for [`note_failure`].
-pub(crate) const FAILURES: &str = "MDLAB_FAILURES";
+/// What [`note`] left word of, by title.
+pub(crate) fn noted(folder: &Path) -> Vec<(String, Outcome)> {
+    let files = folder.read_dir().into_iter().flatten().flatten().map(|entry| fs::read(entry.path()));
+    let mut noted: Vec<(String, Outcome)> = files.filter_map(|text| serde_json::from_slice(&text.ok()?).ok()).collect();
+    noted.sort_by(|one, other| one.0.cmp(&other.0));
+    noted
+}
+
+/// The variable that names the folder for [`note`].
+pub(crate) const OUTCOMES: &str = "MDLAB_OUTCOMES";
 
 fn make(folder: PathBuf) -> Result<PathBuf, Failure> {
     match fs::create_dir_all(&folder) {

@@ -1,20 +1,26 @@
 //! The vocabulary of scenarios: what they ask of a guest. Whatever goes wrong fails the test.
 
+mod arrays;
+mod data;
+mod faults;
+mod ioctls;
+mod needs;
+mod reports;
+mod sync;
+
+pub use faults::Fault;
+pub use ioctls::Denial;
+pub use needs::Need;
+pub use reports::Report;
+
 use mdlab_protocol::Exit;
 
-use crate::array::Array;
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
-use crate::recording::Recording;
+use crate::recording::{Command, Recording};
 use crate::session::Session;
-
-/// The slowest pace of a resync that the kernel accepts, in KiB/s.
-const SLOWEST: &str = "1";
-
-/// The kernel's own limits of a resync, lower and upper, in KiB/s (drivers/md/md.c).
-const DEFAULT_SPEED: [&str; 2] = ["1000", "200000"];
 
 /// A fresh machine for one scenario.
 ///
@@ -24,6 +30,10 @@ pub struct Guest {
     session: Session,
     title: String,
     choice: Choice,
+    /// How commands should end.
+    ending: Ending,
+    /// Disks that can be made to fail: node, disk behind it, its sectors.
+    fragile: Vec<(String, String, u64)>,
 }
 
 impl Guest {
@@ -35,7 +45,7 @@ impl Guest {
             Ok((laboratory.fork()?, choice))
         });
         match made {
-            Ok((session, choice)) => Self { session, title, choice },
+            Ok((session, choice)) => Self { session, title, choice, ending: Ending::Success, fragile: Vec::new() },
             Err(failure) => fail(failure, &title, None),
         }
     }
@@ -53,54 +63,86 @@ impl Guest {
         self.expect(outcome);
     }
 
-    /// Has mdadm create an array. It asks whether to go on when the members are small or hold something; it is told to.
-    pub fn create(&mut self, array: &Array) {
-        self.command(&array.create(), Some("y"));
+    /// Does what the scenario takes for granted. It is kept as evidence, and shown in no channel but by what it left behind.
+    pub fn prepare(&mut self, act: impl FnOnce(&mut Self)) {
+        self.untraced(act);
+        let outcome = self.session.end_given().map(drop);
+        self.expect(outcome);
     }
 
-    /// Has mdadm stop an array.
-    pub fn stop(&mut self, array: &Array) {
-        self.command(&array.stop(), None);
+    /// Does something whose system calls are another scenario's business: all else is recorded.
+    pub fn untraced(&mut self, act: impl FnOnce(&mut Self)) {
+        let traced = self.session.set_tracing(false);
+        act(self);
+        self.session.set_tracing(traced);
+    }
+
+    /// Like [`Guest::untraced`], for all that follows.
+    pub fn trace_nothing(&mut self) {
+        self.session.set_tracing(false);
+    }
+
+    /// Does what must be refused: every command of it must end with a status other than 0.
+    pub fn refused(&mut self, act: impl FnOnce(&mut Self)) {
+        self.ending_with(Ending::Refusal, act);
+    }
+
+    /// Does what some kernels refuse and others do not; the snapshots say how it ended.
+    pub fn either_way(&mut self, act: impl FnOnce(&mut Self)) {
+        self.ending_with(Ending::Either, act);
+    }
+
+    fn ending_with(&mut self, ending: Ending, act: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.ending, ending);
+        act(self);
+        self.ending = before;
     }
 
     /// Runs a command line, split into words as a shell does; it must end with status 0.
     pub fn run(&mut self, line: &str) {
-        let words = shell_words::split(line);
-        let words = words.map_err(|error| Failure::usage(format!("split `{line}` into words: {error}")));
-        let words = self.expect(words);
+        let words = self.words(line);
         self.command(&words, None);
     }
 
-    /// Has every resync, recovery, check and reshape stop at its first blocks until [`Guest::release_sync`], so that what
-    /// a step shows does not depend on how far one happens to be.
-    ///
-    /// md paces them by two limits (`dev.raid.speed_limit_min` and `_max`, in KiB/s): above the upper one it pauses for half
-    /// a second before each further window (`md_do_sync` in drivers/md/md.c).
-    pub fn hold_sync(&mut self) {
-        self.limit_sync([SLOWEST, SLOWEST]);
+    fn words(&self, line: &str) -> Vec<String> {
+        let words = shell_words::split(line);
+        let words = words.map_err(|error| Failure::usage(format!("split `{line}` into words: {error}")));
+        self.expect(words)
     }
 
-    /// Lets resyncs and their kin run as fast as they can.
-    pub fn release_sync(&mut self) {
-        self.limit_sync(DEFAULT_SPEED);
+    /// Starts a command line that runs beside what follows, and waits until it has come to rest.
+    pub fn start(&mut self, line: &str) -> Job {
+        let argv = self.words(line);
+        let outcome = self.session.start(&argv);
+        Job { number: self.expect(outcome), argv }
     }
 
-    fn limit_sync(&mut self, [min, max]: [&str; 2]) {
-        for (name, limit) in [("min", min), ("max", max)] {
-            let outcome = self.session.write(&format!("/proc/sys/dev/raid/speed_limit_{name}"), limit);
-            self.expect(outcome);
+    /// Waits until a command that was started ends, which must be with status 0.
+    pub fn finish(&mut self, job: Job) {
+        let outcome = self.session.finish(job.number, &job.argv, false).cloned();
+        let command = self.expect(outcome);
+        self.judge(&command);
+    }
+
+    /// Has a command that was started end, by SIGTERM.
+    pub fn terminate(&mut self, job: Job) {
+        let outcome = self.session.finish(job.number, &job.argv, true).cloned();
+        let command = self.expect(outcome);
+        // Whoever catches the signal may end as it likes, but not with an error.
+        if !matches!(command.exit, Some(Exit::Status(0) | Exit::Signal(nix::libc::SIGTERM))) {
+            let text = format!("expected `{}` to end by SIGTERM, it ended with {}", command.line(), command.ending());
+            self.expect::<()>(Err(self.session.failure(Class::Tool, text)));
         }
-    }
-
-    /// Waits until md has nothing left to do: no resync, recovery, check or reshape, every array marked clean.
-    pub fn wait_idle(&mut self) {
-        let outcome = self.session.settle(true);
-        self.expect(outcome);
     }
 
     /// What was recorded so far.
     pub fn recording(&self) -> &Recording {
         self.session.recording()
+    }
+
+    /// The test's name: `mirror::creates_and_stops`.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
     /// Ends with a failure unless the outcome is a success.
@@ -125,21 +167,41 @@ impl Guest {
     }
 
     fn command(&mut self, argv: &[String], answer: Option<&str>) {
-        let outcome = match self.session.run(argv, answer) {
-            Ok(command) if command.exit == Exit::Status(0) => Ok(()),
-            Ok(command) => {
-                let said = String::from_utf8_lossy(&command.output.stderr).trim().replace('\n', "; ");
-                let text = format!(
-                    "expected `{}` to end with status 0, it ended with {}: {said}",
-                    command.line(),
-                    command.ending()
-                );
-                Err(self.session.failure(Class::Tool, text))
-            }
-            Err(failure) => Err(failure),
-        };
-        self.expect(outcome);
+        let outcome = self.session.run(argv, answer).cloned();
+        let command = self.expect(outcome);
+        self.judge(&command);
     }
+
+    /// Fails unless the command ended as it should.
+    fn judge(&self, command: &Command) {
+        let wanted = match (self.ending, command.exit) {
+            (Ending::Success | Ending::Either, Some(Exit::Status(0))) => return,
+            (Ending::Refusal | Ending::Either, Some(Exit::Status(status))) if status != 0 => return,
+            (Ending::Success, _) => "end with status 0",
+            (Ending::Refusal, _) => "be refused",
+            (Ending::Either, _) => "end by itself",
+        };
+        let output = &command.output;
+        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        let said = String::from_utf8_lossy(said).trim().replace('\n', "; ");
+        let text = format!("expected `{}` to {wanted}, it ended with {}: {said}", command.line(), command.ending());
+        self.expect(Err(self.session.failure(Class::Tool, text)))
+    }
+}
+
+/// How a scenario wants commands to end.
+#[derive(Clone, Copy)]
+enum Ending {
+    Success,
+    Refusal,
+    Either,
+}
+
+/// A command that runs beside what follows.
+#[must_use = "a command that was started has to be finished or terminated"]
+pub struct Job {
+    number: u32,
+    argv: Vec<String>,
 }
 
 /// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
@@ -154,10 +216,10 @@ fn fail(mut failure: Failure, title: &str, session: Option<&Session>) -> ! {
         && let Ok(folder) = folder::evidence(&session.recording().machine, title)
     {
         // The failure itself matters more than a failure to write it down.
-        let _ = folder::write_recording(&folder, session.recording());
+        let _ = folder::write_recording(&folder, &session.evidence());
         let _ = std::fs::write(folder.join("console.log"), session.console());
         failure.evidence.folder = Some(folder);
     }
-    folder::note_failure(title, &failure);
+    folder::note(title, &folder::Outcome::Failed(failure.class));
     panic!("{failure}");
 }

@@ -40,7 +40,7 @@ impl Laboratory {
 
     /// Starts a fork.
     pub fn fork(&self) -> Result<Session, Failure> {
-        let mut session = Session::start(self.kept.fork()?, self.machine.clone())?;
+        let mut session = Session::begin(self.kept.fork()?, self.machine.clone())?;
         if let Some(seed) = self.seed {
             session.seed(Digest::of(&seed.to_le_bytes()).to_string().as_bytes())?;
         }

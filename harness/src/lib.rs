@@ -4,16 +4,16 @@
 //! step, and compares what md did with reviewed snapshots:
 //!
 //! ```no_run
-//! use mdlab::{Array, Guest, mib};
+//! use mdlab::{Array, Guest, Tool, mib};
 //!
 //! #[test]
 //! fn creates_and_stops() {
 //!     let mut guest = Guest::fork();
 //!     let array = Array::raid1().on(guest.loops(2, mib(10)));
 //!
-//!     guest.step("create", |g| g.create(&array));
+//!     guest.step("create", |g| g.create(&array, Tool::Mdadm));
 //!     guest.step("resync", |g| g.wait_idle());
-//!     guest.step("stop", |g| g.stop(&array));
+//!     guest.step("stop", |g| g.stop(&array, Tool::Mdadm));
 //!
 //!     mdlab::assert_story!(guest);
 //! }
@@ -44,12 +44,12 @@ mod tool;
 mod userland;
 mod version;
 
-pub use array::{Array, mib};
+pub use array::{Array, Level, Tool, mib};
 pub use channel::Channel;
 pub use choice::Choice;
 pub use failure::{Class, Evidence, Failure};
 pub use folder::evidence;
-pub use guest::Guest;
+pub use guest::{Denial, Fault, Guest, Job, Need, Report};
 pub use laboratory::Laboratory;
 pub use recording::{Command, MachineId, Recording, Step};
 pub use redaction::Redaction;
@@ -61,3 +61,4 @@ pub use version::Version;
 
 #[doc(hidden)]
 pub use insta;
+pub use mdlab_metadata as metadata;

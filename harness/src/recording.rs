@@ -43,6 +43,8 @@ impl std::fmt::Display for MachineId {
 pub struct Step {
     /// Its name.
     pub label: String,
+    /// It only prepared what the scenario is about: kept as evidence, without system calls, and shown in no channel.
+    pub given: bool,
     /// The commands that were run.
     pub commands: Vec<Command>,
     /// What happened, in order.
@@ -58,8 +60,8 @@ pub struct Command {
     pub argv: Vec<String>,
     /// The line that answered whatever it asked.
     pub answer: Option<String>,
-    /// How it ended.
-    pub exit: Exit,
+    /// How it ended; nothing where it was started to run beside what follows.
+    pub exit: Option<Exit>,
     /// What it wrote.
     pub output: Output,
 }
@@ -73,13 +75,14 @@ impl Command {
     /// How it ended, in words: `exit 0`, `killed by SIGSEGV`.
     pub fn ending(&self) -> String {
         match self.exit {
-            Exit::Status(status) => format!("exit {status}"),
-            Exit::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
+            None => "runs on".to_owned(),
+            Some(Exit::Status(status)) => format!("exit {status}"),
+            Some(Exit::Signal(number)) => match nix::sys::signal::Signal::try_from(number) {
                 Ok(signal) => format!("killed by {signal}"),
                 Err(_) => format!("killed by signal {number}"),
             },
-            Exit::TimedOut => "still running at its limit, killed".to_owned(),
-            Exit::Hung => "hanging in the kernel, past being killed".to_owned(),
+            Some(Exit::TimedOut) => "still running at its limit, killed".to_owned(),
+            Some(Exit::Hung) => "hanging in the kernel, past being killed".to_owned(),
         }
     }
 }

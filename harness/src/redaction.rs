@@ -13,7 +13,8 @@ use crate::channel::superblocks;
 use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
-const VOLATILE_PROPERTIES: [&str; 3] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ"];
+/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev.
+const VOLATILE_PROPERTIES: [&str; 4] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "DM_COOKIE"];
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.
 const SETS: [&str; 1] = ["DEVLINKS"];
@@ -42,12 +43,13 @@ impl Redaction {
     pub fn of(recording: &Recording) -> Self {
         let mut redaction = Self::default();
         for step in &recording.steps {
+            // Before what udev announces, whose order is luck: members come in the order of their nodes.
+            for (_, _, superblock) in superblocks(&step.after) {
+                redaction.learn_uuids(&superblock);
+            }
             for event in &step.events {
                 redaction.learn_pids(event);
                 redaction.learn_announced(event);
-            }
-            for (_, _, superblock) in superblocks(&step.after) {
-                redaction.learn_uuids(&superblock);
             }
         }
         redaction
@@ -104,7 +106,7 @@ impl Redaction {
         }
         let count = self.uuids.iter().filter(|(_, name)| name.starts_with(kind)).count();
         let name = format!("{kind}-{}", count + 1);
-        for text in [uuid.to_string(), uuid.swap_words().to_string(), dashed(&uuid)] {
+        for text in [uuid, uuid.swap_words()].iter().flat_map(|uuid| [uuid.to_string(), dashed(uuid)]) {
             self.words.push((text, name.clone()));
         }
         self.uuids.push((uuid, name));
@@ -153,7 +155,13 @@ impl Redaction {
     /// What an attribute of sysfs reads; `syncs` says whether a resync or one of its kin is under way on its array.
     pub fn attribute(&self, path: &str, value: &str, syncs: bool) -> String {
         let name = path.rsplit('/').next().unwrap_or_default();
-        match !self.transparent && syncs && ["sync_completed", "resync_start"].contains(&name) {
+        let checkpoint = match name {
+            "sync_completed" | "resync_start" => true,
+            // Of a member that is not being recovered it says `none`.
+            "recovery_start" => value != "none" && value != "0",
+            _ => false,
+        };
+        match !self.transparent && syncs && checkpoint {
             true => "PROGRESS".to_owned(),
             false => self.text(value),
         }

@@ -1,6 +1,6 @@
 //! A fork and what is asked of it, step by step, recorded.
 
-use mdlab_protocol::{Command as Order, Event, Exit, Reply, Request, Settle, decode, encode};
+use mdlab_protocol::{Command as Order, Event, Exit, Observation, Output, Reply, Request, Settle, decode, encode};
 use mdlab_vm::Fork;
 
 use crate::failure::{Class, Evidence, Failure};
@@ -32,7 +32,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn start(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
+    pub(crate) fn begin(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
         let recording = Recording { machine, steps: Vec::new() };
         let mut session = Self {
             fork,
@@ -53,6 +53,11 @@ impl Session {
     pub fn without_tracing(mut self) -> Self {
         self.trace = false;
         self
+    }
+
+    /// Whether the system calls of what runs from now on are recorded.
+    pub(crate) fn set_tracing(&mut self, trace: bool) -> bool {
+        std::mem::replace(&mut self.trace, trace)
     }
 
     /// Calls `hesitate` before every answer to the guest. However long it takes, the guest is frozen meanwhile, and what
@@ -84,15 +89,40 @@ impl Session {
     /// Runs a command to its end and waits until udev is done with what it changed. Whatever it asks is answered with this
     /// line; without one, its standard input is empty.
     pub fn run(&mut self, argv: &[String], answer: Option<&str>) -> Result<&Command, Failure> {
-        let (argv, answer) = (argv.to_vec(), answer.map(str::to_owned));
-        let stdin = answer.as_ref().map_or_else(String::new, |answer| format!("{answer}\n").repeat(MAX_PROMPTS));
-        let (trace, limit_ms) = (self.trace, COMMAND_LIMIT_MS);
-        let order = Order { argv: argv.clone(), stdin: stdin.into_bytes(), trace, limit_ms };
-        let (exit, output) = match self.ask(Request::Run(order))? {
+        let reply = self.ask(Request::Run(self.order(argv, answer)))?;
+        self.ended(argv.to_vec(), answer.map(str::to_owned), reply)
+    }
+
+    /// Starts a command that runs beside what follows, and waits until it has come to rest; returns its number.
+    pub fn start(&mut self, argv: &[String]) -> Result<u32, Failure> {
+        let job = match self.ask(Request::Start(self.order(argv, None)))? {
+            Reply::Started(job) => job,
+            other => return Err(self.unexpected(&format!("start `{}`", shell_words::join(argv)), &other)),
+        };
+        let output = Output::default();
+        self.commands.push(Command { argv: argv.to_vec(), answer: None, exit: None, output });
+        self.settle(false)?;
+        Ok(job)
+    }
+
+    /// Waits for a command that was started to end, having sent it SIGTERM if so told.
+    pub fn finish(&mut self, job: u32, argv: &[String], terminate: bool) -> Result<&Command, Failure> {
+        let reply = self.ask(Request::Finish { job, terminate, limit_ms: COMMAND_LIMIT_MS })?;
+        self.ended(argv.to_vec(), None, reply)
+    }
+
+    fn order(&self, argv: &[String], answer: Option<&str>) -> Order {
+        let stdin = answer.map_or_else(String::new, |answer| format!("{answer}\n").repeat(MAX_PROMPTS));
+        Order { argv: argv.to_vec(), stdin: stdin.into_bytes(), trace: self.trace, limit_ms: COMMAND_LIMIT_MS }
+    }
+
+    /// Takes note of a command's end.
+    fn ended(&mut self, argv: Vec<String>, answer: Option<String>, reply: Reply) -> Result<&Command, Failure> {
+        let (exit, output) = match reply {
             Reply::Exited { exit, output } => (exit, output),
             other => return Err(self.unexpected(&format!("run `{}`", shell_words::join(&argv)), &other)),
         };
-        self.commands.push(Command { argv, answer, exit, output });
+        self.commands.push(Command { argv, answer, exit: Some(exit), output });
         let limit = COMMAND_LIMIT_MS / 1000;
         let overdue = format!("the command did not end within {limit} s of virtual time");
         match exit {
@@ -120,6 +150,27 @@ impl Session {
         }
     }
 
+    /// Waits until a file, such as an attribute of sysfs, reads a text.
+    pub fn wait_for(&mut self, path: &str, text: &str) -> Result<(), Failure> {
+        let (path, text, limit_ms) = (path.to_owned(), text.to_owned(), SETTLE_LIMIT_MS);
+        match self.ask(Request::Await { path, text, limit_ms })? {
+            Reply::Settled => Ok(()),
+            Reply::Unsettled { md, .. } => {
+                let limit = SETTLE_LIMIT_MS / 1000;
+                Err(self.failure(Class::Kernel, format!("after {limit} s of virtual time {md}")))
+            }
+            other => Err(self.unexpected("wait for an attribute", &other)),
+        }
+    }
+
+    /// Looks at the arrays and their members.
+    pub fn observe(&mut self) -> Result<Observation, Failure> {
+        match self.ask(Request::Observe)? {
+            Reply::Observed(observation) => Ok(observation),
+            other => Err(self.unexpected("observe its arrays", &other)),
+        }
+    }
+
     /// Writes a text to a file that exists, such as an attribute of sysfs.
     pub fn write(&mut self, path: &str, text: &str) -> Result<(), Failure> {
         match self.ask(Request::Write { path: path.to_owned(), text: text.to_owned() })? {
@@ -135,13 +186,19 @@ impl Session {
 
     /// Ends a step: looks at the arrays and their members, and stores all that belongs to it.
     pub fn end_step(&mut self, label: &str) -> Result<&Step, Failure> {
-        let after = match self.ask(Request::Observe)? {
-            Reply::Observed(observation) => observation,
-            other => return Err(self.unexpected("observe its arrays", &other)),
-        };
+        self.end(label, false)
+    }
+
+    /// Ends a step that only prepared what follows.
+    pub(crate) fn end_given(&mut self) -> Result<&Step, Failure> {
+        self.end("given", true)
+    }
+
+    fn end(&mut self, label: &str, given: bool) -> Result<&Step, Failure> {
+        let after = self.observe()?;
         self.recorded = 0;
         let (commands, events) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.events));
-        self.recording.steps.push(Step { label: label.to_owned(), commands, events, after });
+        self.recording.steps.push(Step { label: label.to_owned(), given, commands, events, after });
         let last = self.recording.steps.len() - 1;
         Ok(&self.recording.steps[last])
     }
@@ -149,6 +206,17 @@ impl Session {
     /// What was recorded, without the step that has not ended.
     pub fn recording(&self) -> &Recording {
         &self.recording
+    }
+
+    /// What was recorded, with the step that has not ended; nobody looked at the arrays after it.
+    pub(crate) fn evidence(&self) -> Recording {
+        let mut recording = self.recording.clone();
+        let (commands, events) = (self.commands.clone(), self.events.clone());
+        if !commands.is_empty() || !events.is_empty() {
+            let label = "unfinished".to_owned();
+            recording.steps.push(Step { label, given: false, commands, events, after: Observation::default() });
+        }
+        recording
     }
 
     /// The end of what the kernel has printed on its console since the fork.

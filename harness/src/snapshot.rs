@@ -19,12 +19,14 @@ const OLDEST: (Version, Version) = (Version { major: 5, minor: 10 }, Version { m
 
 /// Compares what was recorded with the snapshots beside the test, `snapshots/SCENARIO/CHANNEL.snap`.
 ///
-/// The scenario is named after the function that says this. The raw recording is kept below `target/mdlab`.
+/// The scenario is named after the function that says this; each case of a function that has several has a folder of its
+/// own, `snapshots/SCENARIO/CASE/CHANNEL.snap`. The raw recording is kept below `target/mdlab`.
 #[macro_export]
 macro_rules! assert_story {
     ($guest:expr) => {{
         fn here() {}
-        let place = $crate::Place::of(::std::any::type_name_of_val(&here), env!("CARGO_MANIFEST_DIR"));
+        let path = ::std::any::type_name_of_val(&here);
+        let place = $crate::Place::of(path, $guest.title(), env!("CARGO_MANIFEST_DIR"));
         $crate::compare(&$guest, &place, |name, text| {
             $crate::insta::with_settings!({
                 snapshot_path => place.folder(),
@@ -44,16 +46,27 @@ pub struct Place {
 }
 
 impl Place {
-    /// From the path of something inside the scenario's function, and the folder of its crate.
-    pub fn of(path: &str, manifest: &str) -> Self {
+    /// From the path of something inside the scenario's function, the test's name, and the folder of its crate.
+    pub fn of(path: &str, title: &str, manifest: &str) -> Self {
         let scenario = path.rsplit("::").skip(1).find(|part| !part.starts_with('{')).unwrap_or(path);
-        Self { folder: PathBuf::from(manifest).join("snapshots").join(scenario) }
+        let folder = PathBuf::from(manifest).join("snapshots").join(scenario);
+        let cases = title.split("::").skip_while(|part| *part != scenario).skip(1);
+        let case = cases.map(case).collect::<Vec<_>>().join("-");
+        Self { folder: if case.is_empty() { folder } else { folder.join(case) } }
     }
 
     /// The folder.
     pub fn folder(&self) -> &PathBuf {
         &self.folder
     }
+}
+
+/// What rstest's name for a case or a value means: `case_1_far` is `far`, `level_2_Level__Raid0` is `raid0`.
+fn case(name: &str) -> String {
+    let mut words = name.splitn(3, '_');
+    let numbered = words.nth(1).is_some_and(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+    let named = words.next().filter(|_| numbered).unwrap_or(name);
+    named.rsplit("__").next().unwrap_or(named).to_lowercase()
 }
 
 /// What a snapshot's name says of the versions from which on it holds.
@@ -187,11 +200,16 @@ mod tests {
 
     #[test]
     fn a_scenario_is_named_after_its_function() {
-        let folder = |path| Place::of(path, "/crate").folder;
-        assert_eq!(
-            folder("tests::mirror::creates_and_stops::here"),
-            PathBuf::from("/crate/snapshots/creates_and_stops")
-        );
-        assert_eq!(folder("tests::stops::{{closure}}::here"), PathBuf::from("/crate/snapshots/stops"));
+        let folder = |path, title| Place::of(path, title, "/crate").folder;
+        let creates = "tests::mirror::creates::here";
+        for (path, title, expected) in [
+            (creates, "mirror::creates", "creates"),
+            ("tests::stops::{{closure}}::here", "stops", "stops"),
+            (creates, "mirror::creates::case_1_far", "creates/far"),
+            (creates, "mirror::creates::case_12", "creates/case_12"),
+            (creates, "mirror::creates::level_2_Level__Raid10::tool_1_Tool__Mdadm", "creates/raid10-mdadm"),
+        ] {
+            assert_eq!(folder(path, title), PathBuf::from("/crate/snapshots").join(expected));
+        }
     }
 }

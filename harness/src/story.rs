@@ -74,7 +74,8 @@ impl<'a> Story<'a> {
         }
         let begin = step.events.first().map_or(0, |event| event.at);
         for (first, style, line, count) in self.runs(&step.events) {
-            let seconds = (first - begin) as f64 / 1e9;
+            // A call that was under way when the step began is older than it.
+            let seconds = (first as f64 - begin as f64) / 1e9;
             let line = line.replace('\n', "\n          ");
             let times = if count > 1 { format!("  {LATER}[{count} times]{LATER:#}") } else { String::new() };
             text.push_str(&format!("{LATER}{seconds:9.6}{LATER:#} {style}{line}{style:#}{times}\n"));

@@ -48,6 +48,10 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let same = run(folder.path(), "no");
     assert!(same.status.success(), "{}", text(&same));
 
+    let skipped = "1 of the scenarios that passed were skipped:\n  asks_for_what_is_not_there: Linux ";
+    assert!(text(&same).contains(skipped), "{}", text(&same));
+    assert!(text(&same).contains(" has no lockless bitmaps: CONFIG_MD_LLBITMAP is not set"), "{}", text(&same));
+
     let dmesg = snapshots.join("dmesg.snap");
     let altered = std::fs::read_to_string(&dmesg).unwrap().replace("md/raid1:md0", "md/raid1:md1");
     std::fs::write(&dmesg, altered).unwrap();

@@ -51,10 +51,16 @@ fn no_snapshot_is_left_to_be_reviewed_or_belongs_to_nothing() {
     for folder in scenarios.join("snapshots").read_dir().unwrap().flatten() {
         let scenario = folder.file_name().into_string().unwrap();
         assert!(sources.contains(&format!("fn {scenario}(")), "no scenario is called `{scenario}`");
-        for file in folder.path().read_dir().unwrap().flatten() {
-            let name = file.file_name().into_string().unwrap();
+        let mut snapshots = Vec::new();
+        files(&folder.path(), &mut snapshots);
+        for path in snapshots {
+            let name = path.file_name().unwrap().to_string_lossy();
             let channel = name.split(['@', '.']).next().unwrap();
-            assert!(mdlab::Channel::ALL.iter().any(|known| known.name() == channel), "{}", file.path().display());
+            assert!(mdlab::Channel::ALL.iter().any(|known| known.name() == channel), "{}", path.display());
+            let case = path.parent().unwrap().strip_prefix(folder.path()).unwrap().to_string_lossy();
+            for word in case.split('-') {
+                assert!(sources.to_lowercase().contains(word), "no case of `{scenario}` is called `{case}`");
+            }
         }
     }
 }

@@ -3,10 +3,10 @@
 use clap::Args;
 use xshell::{Shell, cmd};
 
-use super::{Machine, notice};
+use super::{Machine, notice, print};
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
-use crate::folder;
+use crate::folder::{self, Outcome};
 use crate::laboratory::Laboratory;
 
 /// Runs the scenarios of the workspace around the current folder: the tests of every package that depends on mdlab.
@@ -35,10 +35,10 @@ impl Run {
         }
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
         Laboratory::open(&choice, &mut notice)?;
-        let failures = tempfile::tempdir_in(make_base()?);
-        let failures = failures.map_err(|error| Failure::infra(format!("make a folder for failures: {error}")))?;
+        let outcomes = tempfile::tempdir_in(make_base()?);
+        let outcomes = outcomes.map_err(|error| Failure::infra(format!("make a folder for outcomes: {error}")))?;
         set_environment(&shell, &choice)?;
-        shell.set_var(folder::FAILURES, failures.path());
+        shell.set_var(folder::OUTCOMES, outcomes.path());
         let selected = packages.iter().flat_map(|package| ["--package", package]);
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
@@ -48,10 +48,26 @@ impl Run {
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = std::process::Command::from(command);
         let status = command.status().map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
+        let noted = folder::noted(outcomes.path());
+        skipped(&noted)?;
+        let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
             Some(0) => Ok(()),
-            code => Err(verdict(code, &folder::noted_failures(failures.path()))),
+            code => Err(verdict(code, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
         }
+    }
+}
+
+/// Says which scenarios were skipped, and why: the test runner counts them among those that passed.
+fn skipped(noted: &[(String, Outcome)]) -> Result<(), Failure> {
+    let reasons = noted.iter().filter_map(|(title, outcome)| match outcome {
+        Outcome::Skipped(reason) => Some(format!("  {title}: {reason}\n")),
+        Outcome::Failed(_) => None,
+    });
+    let reasons: Vec<String> = reasons.collect();
+    match reasons.len() {
+        0 => Ok(()),
+        count => print(&format!("{count} of the scenarios that passed were skipped:\n{}", reasons.concat())),
     }
 }
 

@@ -59,7 +59,7 @@ impl Trace {
         outcome.map_err(|mut failure| {
             // The failure itself matters more than a failure to write down its evidence.
             failure.evidence.folder = folder::evidence(laboratory.machine(), "trace").ok().inspect(|folder| {
-                let _ = folder::write_recording(folder, session.recording());
+                let _ = folder::write_recording(folder, &session.evidence());
                 let _ = std::fs::write(folder.join("console.log"), session.console());
             });
             failure
@@ -87,7 +87,7 @@ impl Trace {
                 session.end_step(&format!("step {number}"))?;
             }
             let (exit, ending) = outcome?;
-            if exit != Exit::Status(0) {
+            if exit != Some(Exit::Status(0)) {
                 let line = shell_words::join(words);
                 let text = format!("expected `{line}` to end with status 0, it ended with {ending}");
                 return Err(session.failure(Class::Tool, text));

@@ -2,13 +2,22 @@
 
 #[test]
 fn creates_a_mirror() {
-    use mdlab::{Array, Guest, assert_story, mib};
+    use mdlab::{Array, Guest, Tool, assert_story, mib};
 
     let mut guest = Guest::fork();
     let array = Array::raid1().on(guest.loops(2, mib(5)));
 
     guest.hold_sync();
-    guest.step("create", |g| g.create(&array));
+    guest.step("create", |g| g.create(&array, Tool::Mdadm));
 
     assert_story!(guest);
+}
+
+#[test]
+fn asks_for_what_is_not_there() {
+    use mdlab::{Guest, Need, needs};
+
+    let mut guest = Guest::fork();
+    needs!(guest, Need::LocklessBitmap);
+    unreachable!("Linux 6.1 has none");
 }

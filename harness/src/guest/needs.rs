@@ -1,0 +1,89 @@
+//! What a scenario needs and a machine may lack.
+
+use std::io::Write;
+
+use super::Guest;
+use crate::array::Level;
+use crate::failure::Failure;
+use crate::folder;
+use crate::version::Version;
+
+/// Something that not every kernel or mdadm has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A level.
+    Level(Level),
+    /// `--bitmap lockless`.
+    LocklessBitmap,
+}
+
+impl From<Level> for Need {
+    fn from(level: Level) -> Self {
+        Self::Level(level)
+    }
+}
+
+/// The first mdadm that takes `--bitmap lockless` (its release notes).
+const LOCKLESS: Version = Version { major: 4, minor: 6 };
+
+impl Guest {
+    /// Why the machine lacks what is needed; nothing where it has it.
+    pub fn lacks(&mut self, need: impl Into<Need>) -> Option<String> {
+        match need.into() {
+            Need::Level(level) => self.lacks_level(level),
+            Need::LocklessBitmap => self.lacks_lockless_bitmap(),
+        }
+    }
+
+    fn lacks_level(&mut self, level: Level) -> Option<String> {
+        let outcome = self.session.observe();
+        let mdstat = self.expect(outcome).mdstat.unwrap_or_default();
+        // `Personalities : [raid1] [raid10]`: what is loaded, and every module that was at hand was loaded.
+        let there = mdstat.lines().next().is_some_and(|line| line.contains(&format!("[{level}]")));
+        let (option, linux) = (level.option(), &self.recording().machine.kernel);
+        (!there).then(|| format!("Linux {linux} has no {level}: {option} is not set, or its module is not at hand"))
+    }
+
+    fn lacks_lockless_bitmap(&mut self) -> Option<String> {
+        // An array's node is enough to be told which kinds there are.
+        self.prepare(|guest| guest.ioctl("--new /dev/md127", "RAID_VERSION"));
+        let attributes = self.recording().steps.last().map(|step| step.after.attributes.as_slice()).unwrap_or_default();
+        let kinds = attributes.iter().find(|attribute| attribute.path == "md127/md/bitmap_type");
+        let there = kinds.is_some_and(|kinds| kinds.value.as_ref().is_ok_and(|kinds| kinds.contains("llbitmap")));
+        self.prepare(|guest| guest.run("md stop /dev/md127"));
+        if !there {
+            let linux = &self.recording().machine.kernel;
+            let option = "CONFIG_MD_LLBITMAP is not set, or it is older than 6.18";
+            return Some(format!("Linux {linux} has no lockless bitmaps: {option}"));
+        }
+        let mdadm = self.versions().1;
+        (mdadm < LOCKLESS).then(|| format!("mdadm {mdadm} has no lockless bitmaps: they came with {LOCKLESS}"))
+    }
+
+    /// The version of the kernel, for what a scenario asserts itself and kernels do differently.
+    pub fn linux(&self) -> Version {
+        self.versions().0
+    }
+
+    fn versions(&self) -> (Version, Version) {
+        self.expect(self.recording().machine.versions().map_err(Failure::infra))
+    }
+
+    /// Leaves word that the scenario was skipped, for `mdlab run` to count, and for people who run it by other means.
+    pub fn skip(&self, reason: &str) {
+        folder::note(&self.title, &folder::Outcome::Skipped(reason.to_owned()));
+        // Past the test harness, which would keep what a test that passes prints to itself.
+        let _ = writeln!(std::io::stderr(), "mdlab: skipped {}: {reason}", self.title);
+    }
+}
+
+/// Ends the scenario as skipped unless the machine has what is needed.
+#[macro_export]
+macro_rules! needs {
+    ($guest:expr, $need:expr) => {
+        if let Some(reason) = $guest.lacks($need) {
+            $guest.skip(&reason);
+            return;
+        }
+    };
+}

@@ -1,0 +1,105 @@
+//! Scenarios fail where they should: each expectation of the vocabulary, disappointed.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mdlab::{Array, Fault, Guest, Level, Need, Tool, mib};
+
+/// What a scenario that does this is told.
+fn complaint(act: impl FnOnce(&mut Guest)) -> String {
+    let mut guest = Guest::fork();
+    let panic = catch_unwind(AssertUnwindSafe(|| act(&mut guest))).unwrap_err();
+    panic.downcast_ref::<String>().unwrap().clone()
+}
+
+#[track_caller]
+fn assert_says(complaint: &str, beginning: &str) {
+    assert!(complaint.starts_with(beginning), "{complaint}");
+    assert!(complaint.contains("\n  rerun:    mdlab run "), "{complaint}");
+}
+
+#[test]
+fn a_command_that_fails_fails_the_scenario() {
+    let text = complaint(|guest| guest.run("sh -c 'echo why; exit 3'"));
+    assert_says(&text, "tool: expected `sh -c 'echo why; exit 3'` to end with status 0, it ended with exit 3: why\n");
+}
+
+#[test]
+fn a_command_that_is_not_refused_fails_the_scenario() {
+    let text = complaint(|guest| guest.refused(|guest| guest.run("true")));
+    assert_says(&text, "tool: expected `true` to be refused, it ended with exit 0");
+}
+
+#[test]
+fn a_command_that_crashes_was_neither_refused_nor_let() {
+    let text = complaint(|guest| guest.either_way(|guest| guest.run("sh -c 'kill -SEGV $$'")));
+    assert_says(&text, "tool: expected `sh -c 'kill -SEGV $$'` to end by itself, it ended with killed by SIGSEGV");
+}
+
+#[test]
+fn a_command_beside_others_is_judged_when_it_ends() {
+    let text = complaint(|guest| {
+        let job = guest.start("false");
+        guest.finish(job);
+    });
+    assert_says(&text, "tool: expected `false` to end with status 0, it ended with exit 1");
+}
+
+#[test]
+fn a_command_that_is_gone_cannot_be_terminated() {
+    let text = complaint(|guest| {
+        let job = guest.start("false");
+        guest.terminate(job);
+    });
+    assert_says(&text, "tool: expected `false` to end by SIGTERM, it ended with exit 1");
+}
+
+#[test]
+fn a_wait_says_its_bound_and_what_is_so_instead() {
+    let text = complaint(|guest| {
+        let array = Array::raid1().on(guest.loops(2, mib(4)));
+        guest.given(&array);
+        guest.wait_for(&array, "array_state", "broken");
+    });
+    let expected =
+        "kernel: after 60 s of virtual time `/sys/block/md0/md/array_state` reads `clean` instead of `broken`";
+    assert_says(&text, expected);
+}
+
+#[test]
+fn data_that_changed_fails_the_scenario() {
+    let text = complaint(|guest| {
+        let array = Array::new(Level::Raid0).on(guest.loops(2, mib(4)));
+        guest.given(&array);
+        guest.fill(&array);
+        guest.run("blkdiscard --offset 1048576 --length 65536 /dev/md0");
+        guest.check(&array);
+    });
+    let expected = "tool: expected `md check /dev/md0` to end with status 0, it ended with exit 1: sectors 2048..2175: \
+                    expected their own, got zeros";
+    assert_says(&text, expected);
+}
+
+#[test]
+fn only_fragile_disks_are_broken() {
+    let text = complaint(|guest| guest.inflict("/dev/loop0", &Fault::Dead));
+    assert_says(&text, "usage: expected a disk from `Guest::fragile`, got `/dev/loop0`");
+}
+
+#[test]
+fn what_a_machine_lacks_is_named() {
+    let mut guest = Guest::fork();
+    // Debian's kernels have them all: no scenario is skipped for want of a level unnoticed.
+    for level in [Level::Linear, Level::Raid0, Level::Raid1, Level::Raid4, Level::Raid5, Level::Raid6, Level::Raid10] {
+        assert_eq!(guest.lacks(level), None, "{level}");
+    }
+    let reason = guest.lacks(Need::LocklessBitmap).unwrap();
+    let expected = " has no lockless bitmaps: CONFIG_MD_LLBITMAP is not set, or it is older than 6.18";
+    assert!(reason.starts_with("Linux ") && reason.ends_with(expected), "{reason}");
+
+    let array = Array::raid1().on(guest.loops(2, mib(4)));
+    guest.run("rmmod linear");
+    let reason = guest.lacks(Level::Linear).unwrap();
+    assert!(reason.contains("has no linear: CONFIG_MD_LINEAR is not set, or its module is not at hand"), "{reason}");
+    guest.create(&array, Tool::Ioctl);
+}
