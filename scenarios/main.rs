@@ -3,7 +3,18 @@
 use mdlab::Guest;
 use rstest::fixture;
 
+mod assemble;
+mod data;
+mod examine;
+mod faults;
+mod grow;
+mod levels;
+mod members;
 mod mirror;
+mod modes;
+mod native;
+mod refusals;
+mod stop;
 
 /// A fresh machine: a fork of the one that the environment names.
 #[fixture]

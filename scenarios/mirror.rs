@@ -1,20 +1,20 @@
 //! Two disks that hold the same.
 
-use mdlab::{Array, Guest, assert_story, mib};
+use mdlab::{Array, Guest, Tool, assert_story, mib};
 use rstest::rstest;
 
 use crate::guest;
 
 /// A mirror is created on two loop devices, resynced, and stopped again.
 #[rstest]
-fn creates_and_stops(mut guest: Guest) {
+fn creates_and_stops(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: Tool) {
     let array = Array::raid1().on(guest.loops(2, mib(10)));
 
     guest.hold_sync();
-    guest.step("create", |g| g.create(&array));
+    guest.step("create", |g| g.create(&array, tool));
     guest.release_sync();
     guest.step("resync", |g| g.wait_idle());
-    guest.step("stop", |g| g.stop(&array));
+    guest.step("stop", |g| g.stop(&array, tool));
 
     assert_story!(guest);
 }

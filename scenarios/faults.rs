@@ -1,0 +1,170 @@
+//! Disks that go wrong beneath an array.
+
+use mdlab::Tool::Mdadm;
+use mdlab::{Array, Fault, Guest, Level, assert_story, mib};
+use rstest::rstest;
+
+use crate::guest;
+
+/// What one disk cannot read comes from the others; what cannot be rewritten either goes into the bad-block log.
+#[rstest]
+fn sectors_that_cannot_be_read(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
+) {
+    let disks = guest.fragile(4, mib(6));
+    let array = Array::new(level).chunk(64).on(disks);
+    guest.given(&array);
+    guest.trace_nothing();
+    guest.prepare(|g| g.fill(&array));
+    guest.prepare(|g| g.wait_idle());
+
+    guest.prepare(|g| g.inflict(array.member(0), &Fault::Errors(4096..4104)));
+    guest.step("read", |g| g.check(&array));
+    guest.step("check", |g| g.scrub(&array, "check"));
+    guest.step("log", |g| g.run(&format!("mdadm --examine-badblocks {}", array.member(0))));
+
+    assert_story!(guest);
+}
+
+/// A disk that takes no writes is dropped, for it cannot say that it is stale.
+#[rstest]
+fn a_disk_that_takes_no_writes(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
+) {
+    let array = Array::new(level).on(guest.fragile(4, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::WriteErrors));
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 0..64);
+        g.wait_idle();
+    });
+    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+
+    assert_story!(guest);
+}
+
+/// Single sectors that cannot be written go into the bad-block log, and the disk stays.
+#[rstest]
+fn sectors_that_cannot_be_written(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::Errors(4096..4104)));
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 2048..2112);
+        g.wait_idle();
+    });
+    guest.step("read", |g| g.check_sectors(array.node(), 2048..2112));
+    guest.step("log", |g| g.run(&format!("mdadm --examine-badblocks {}", array.member(1))));
+
+    assert_story!(guest);
+}
+
+/// A disk dies altogether: the first write notices.
+#[rstest]
+fn a_dead_disk(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level) {
+    let array = Array::new(level).on(guest.fragile(4, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::Dead));
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 0..64);
+        g.wait_idle();
+    });
+    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+
+    assert_story!(guest);
+}
+
+/// The last disk of a mirror dies: the array stays, and answers with errors.
+#[rstest]
+fn the_last_disk_dies(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.fail(&array, array.member(1)));
+    guest.prepare(|g| g.inflict(array.member(0), &Fault::Dead));
+    guest.step("read", |g| g.refused(|g| g.check_sectors(array.node(), 0..8)));
+    guest.step("write", |g| g.refused(|g| g.fill_sectors(array.node(), 0..8)));
+    guest.step("stop", |g| g.stop(&array, Mdadm));
+
+    assert_story!(guest);
+}
+
+/// A disk that forgets what was written: nobody notices but a check.
+#[rstest]
+fn a_disk_that_lies(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::DroppedWrites));
+    guest.prepare(|g| g.fill_sectors(array.node(), 0..64));
+    guest.prepare(|g| g.wait_idle());
+    guest.step("check", |g| g.scrub(&array, "check"));
+
+    assert_story!(guest);
+}
+
+/// A disk that does not answer: the write waits for it, and the array with it, until it does.
+#[rstest]
+fn a_disk_that_stalls(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.stall(array.member(1)));
+    let write = guest.start("md fill /dev/md0 --sectors 8");
+    guest.step("stalled", |g| g.wait_for(&array, "array_state", "write-pending"));
+    guest.step("resume", |g| g.resume(array.member(1)));
+    guest.step("written", |g| {
+        g.finish(write);
+        g.wait_idle();
+    });
+
+    assert_story!(guest);
+}
+
+/// A disk a tenth of a second slow: the array is as slow, and loses nothing.
+#[rstest]
+fn a_slow_disk(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::Delay(100)));
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 0..64);
+        // The array calls itself clean before the slow disk has been told.
+        g.wait_for(&array, "array_state", "clean");
+        g.inflict(array.member(1), &Fault::None);
+        g.wait_idle();
+    });
+    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+
+    assert_story!(guest);
+}
+
+/// A disk is pulled out: md drops it, and udev's rules remove it from the array.
+#[rstest]
+fn a_disk_that_vanishes(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level) {
+    let disk = guest.scsi_disk(8);
+    let array = Array::new(level).with("--size 4096").chunk(64).on(guest.loops(3, mib(6)).into_iter().chain([disk]));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.step("pull", |g| g.pull("/dev/sda"));
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 0..64);
+        g.wait_idle();
+    });
+
+    assert_story!(guest);
+}

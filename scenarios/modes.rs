@@ -1,0 +1,106 @@
+//! States that an array can be put into, and what watches it.
+
+use mdlab::Tool::Mdadm;
+use mdlab::{Array, Guest, Level, assert_story, mib};
+use rstest::rstest;
+
+use crate::guest;
+
+/// A mismatch planted behind md's back is counted by a check, made good by a repair, and gone after that.
+#[rstest]
+fn checks_and_repairs(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
+) {
+    let array = Array::new(level).chunk(64).on(guest.loops(4, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| g.fill_sectors("/dev/loop1", 4096..4104));
+    guest.trace_nothing();
+
+    guest.step("check", |g| g.scrub(&array, "check"));
+    guest.step("repair", |g| g.scrub(&array, "repair"));
+    guest.step("check again", |g| g.scrub(&array, "check"));
+
+    assert_story!(guest);
+}
+
+/// A read-only array takes no writes and forgets nothing.
+#[rstest]
+fn read_only(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+
+    guest.step("read-only", |g| g.run("mdadm --readonly /dev/md0"));
+    guest.step("write", |g| g.refused(|g| g.fill_sectors(array.node(), 0..8)));
+    guest.step("read-write", |g| g.run("mdadm --readwrite /dev/md0"));
+    guest.step("write again", |g| {
+        g.fill_sectors(array.node(), 0..8);
+        g.wait_idle();
+    });
+
+    assert_story!(guest);
+}
+
+/// An array that starts read-only of its own accord becomes writable at the first write, and resyncs only then.
+#[rstest]
+fn auto_read_only(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.hold_sync();
+    guest.prepare(|g| {
+        g.create(&array, Mdadm);
+        g.stop(&array, Mdadm);
+    });
+    guest.release_sync();
+    guest.start_read_only();
+    guest.trace_nothing();
+
+    guest.step("assemble", |g| g.assemble(&array, Mdadm));
+    guest.step("idle", |g| g.wait_idle());
+    guest.step("write", |g| {
+        g.fill_sectors(array.node(), 0..8);
+        g.wait_idle();
+    });
+
+    assert_story!(guest);
+}
+
+/// A superblock can be wiped once its array is stopped; then there is nothing to assemble.
+#[rstest]
+fn zeroed(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| g.stop(&array, Mdadm));
+
+    guest.step("zero", |g| g.run("mdadm --zero-superblock /dev/loop0 /dev/loop1"));
+    guest.step("zero again", |g| g.either_way(|g| g.run("mdadm --zero-superblock /dev/loop0")));
+    guest.step("assemble", |g| g.refused(|g| g.assemble(&array, Mdadm)));
+
+    assert_story!(guest);
+}
+
+/// mdadm watches an array from the side, and raises the alarm when a disk fails.
+#[rstest]
+fn monitored(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+    let monitor = guest.start("mdadm --monitor --delay 1 --program /sbin/md-alert /dev/md0");
+
+    guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
+    guest.step("end", |g| g.terminate(monitor));
+
+    assert_story!(guest);
+}
+
+/// Asked once, mdadm reports what is wrong at this moment.
+#[rstest]
+fn monitored_once(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| g.fail(&array, "/dev/loop1"));
+    guest.trace_nothing();
+
+    guest.step("look", |g| g.run("mdadm --monitor --oneshot --program /sbin/md-alert /dev/md0"));
+
+    assert_story!(guest);
+}

@@ -1,0 +1,84 @@
+//! How arrays end.
+
+use mdlab::Tool::{self, Mdadm};
+use mdlab::{Array, Guest, assert_story, mib};
+use rstest::rstest;
+
+use crate::guest;
+
+/// An array that somebody holds open is busy, whichever tool asks; once it is let go it stops.
+#[rstest]
+fn held_open(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: Tool) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    let holder = guest.hold_open(&array);
+
+    guest.step("stop", |g| g.refused(|g| g.stop(&array, tool)));
+    guest.step("let go", |g| g.terminate(holder));
+    guest.step("stop again", |g| g.stop(&array, tool));
+
+    assert_story!(guest);
+}
+
+/// An array with a mounted file system cannot be stopped.
+#[rstest]
+fn mounted(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| {
+        g.run("mkfs.ext4 -q /dev/md0");
+        g.run("mount /dev/md0 /mnt");
+    });
+    guest.trace_nothing();
+
+    guest.step("stop", |g| g.refused(|g| g.stop(&array, Mdadm)));
+    guest.step("unmount", |g| g.run("umount /mnt"));
+    guest.step("stop again", |g| g.stop(&array, Mdadm));
+
+    assert_story!(guest);
+}
+
+/// What has been stopped is not there to be stopped again.
+#[rstest]
+fn stopped_already(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: Tool) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| g.stop(&array, Mdadm));
+
+    guest.step("stop", |g| g.refused(|g| g.stop(&array, tool)));
+
+    assert_story!(guest);
+}
+
+/// A resync that is stopped goes on from where it was when the array is assembled again.
+#[rstest]
+fn in_the_middle_of_a_resync(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.hold_sync();
+    guest.prepare(|g| g.create(&array, Mdadm));
+    guest.trace_nothing();
+
+    guest.step("stop", |g| g.stop(&array, Mdadm));
+    guest.step("assemble", |g| g.assemble(&array, Mdadm));
+    guest.release_sync();
+    guest.step("resync", |g| g.wait_idle());
+
+    assert_story!(guest);
+}
+
+/// Two arrays live side by side, and one word stops both.
+#[rstest]
+fn two_arrays(mut guest: Guest) {
+    let one = Array::raid1().on(guest.loops(2, mib(6)));
+    let other = Array::raid5().at("/dev/md1").on(guest.loops(3, mib(6)));
+    guest.trace_nothing();
+
+    guest.hold_sync();
+    guest.step("create one", |g| g.create(&one, Mdadm));
+    guest.step("create the other", |g| g.create(&other, Mdadm));
+    guest.release_sync();
+    guest.step("idle", |g| g.wait_idle());
+    guest.step("stop", |g| g.run("mdadm --stop --scan"));
+
+    assert_story!(guest);
+}
