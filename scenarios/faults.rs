@@ -152,7 +152,8 @@ fn a_slow_disk(mut guest: Guest) {
     assert_story!(guest);
 }
 
-/// A disk is pulled out: md drops it, and udev's rules remove it from the array.
+/// A disk is pulled out: md drops it, udev's rules remove it from the array, and what is written then can be read. No
+/// snapshots: what the SCSI disk and what md say comes in an order that is luck.
 #[rstest]
 fn a_disk_that_vanishes(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level) {
     let disk = guest.scsi_disk(8);
@@ -165,6 +166,8 @@ fn a_disk_that_vanishes(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, L
         g.fill_sectors(array.node(), 0..64);
         g.wait_idle();
     });
+    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+    guest.step("degraded", |g| g.wait_for(&array, "degraded", "1"));
 
-    assert_story!(guest);
+    guest.keep_recording();
 }

@@ -17,10 +17,10 @@ fn every_level(
     let array = Array::new(level).on(guest.loops(4, mib(6)));
     guest.trace_nothing();
 
-    guest.hold_sync();
-    guest.step("create", |g| g.create(&array, Mdadm));
-    guest.release_sync();
-    guest.step("resync", |g| g.wait_idle());
+    guest.step("create", |g| {
+        g.create(&array, Mdadm);
+        g.wait_idle();
+    });
 
     assert_story!(guest);
 }
