@@ -30,8 +30,8 @@ impl Guest {
         self.wait_idle();
     }
 
-    /// Has every resync, recovery, check and reshape stop at its first blocks until [`Guest::release_sync`], so that what
-    /// a step shows does not depend on how far one happens to be.
+    /// Has every resync, recovery, check and reshape crawl until [`Guest::release_sync`], so that it is still under way when
+    /// a step ends. Where exactly it stands then, and whether it has been checkpointed, is luck.
     ///
     /// md paces them by two limits (`dev.raid.speed_limit_min` and `_max`, in KiB/s): above the upper one it pauses for half
     /// a second before each further window (`md_do_sync` in drivers/md/md.c).
