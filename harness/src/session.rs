@@ -1,6 +1,8 @@
 //! A fork and what is asked of it, step by step, recorded.
 
-use mdlab_protocol::{Command as Order, Event, Exit, Observation, Output, Reply, Request, Settle, decode, encode};
+use mdlab_protocol::{
+    Command as Order, Event, Exit, Observation, Output, Reply, Request, Settle, Unsettled, decode, encode,
+};
 use mdlab_vm::Fork;
 
 use crate::failure::{Class, Evidence, Failure};
@@ -135,14 +137,19 @@ impl Session {
         Ok(&self.commands[last])
     }
 
-    /// Waits until udev has announced every uevent and, if `md`, until md has nothing left to do.
+    /// Waits until udev has announced every uevent and commands that run beside have come to rest; if `md`, also until md
+    /// has nothing left to do and no command that ended has left a process behind.
     pub fn settle(&mut self, md: bool) -> Result<(), Failure> {
         match self.ask(Request::Settle(Settle { md, limit_ms: SETTLE_LIMIT_MS }))? {
             Reply::Settled => Ok(()),
-            Reply::Unsettled { md, udev } => {
+            Reply::Unsettled(Unsettled { md, udev, commands }) => {
                 let limit = SETTLE_LIMIT_MS / 1000;
                 // While md is at work there are uevents to come: then it is md that is waited for.
-                let (class, text) = if md.is_empty() { (Class::Infra, udev) } else { (Class::Kernel, md) };
+                let (class, text) = match (md.is_empty(), commands.is_empty()) {
+                    (false, _) => (Class::Kernel, md),
+                    (true, false) => (Class::Tool, commands),
+                    (true, true) => (Class::Infra, udev),
+                };
                 let text = format!("the guest did not settle within {limit} s of virtual time: {text}");
                 Err(self.failure(class, text))
             }
@@ -155,7 +162,7 @@ impl Session {
         let (path, text, limit_ms) = (path.to_owned(), text.to_owned(), SETTLE_LIMIT_MS);
         match self.ask(Request::Await { path, text, limit_ms })? {
             Reply::Settled => Ok(()),
-            Reply::Unsettled { md, .. } => {
+            Reply::Unsettled(Unsettled { md, .. }) => {
                 let limit = SETTLE_LIMIT_MS / 1000;
                 Err(self.failure(Class::Kernel, format!("after {limit} s of virtual time {md}")))
             }
@@ -168,6 +175,14 @@ impl Session {
         match self.ask(Request::Observe)? {
             Reply::Observed(observation) => Ok(observation),
             other => Err(self.unexpected("observe its arrays", &other)),
+        }
+    }
+
+    /// Reads bytes of a block device, past any cache: whole sectors, some 200 KiB at most.
+    pub fn read(&mut self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>, Failure> {
+        match self.ask(Request::Read { path: path.to_owned(), offset, length })? {
+            Reply::Read(bytes) => Ok(bytes),
+            other => Err(self.unexpected(&format!("read `{path}`"), &other)),
         }
     }
 

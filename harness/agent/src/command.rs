@@ -77,6 +77,20 @@ impl Job {
             self.exit = Some(exit);
         }
     }
+
+    /// Why things are not at rest because of this command: it runs on, and something of it does more than wait. If it has
+    /// ended, what it left behind may take part in what md does: `mdadm --grow` forks a process that watches over a reshape
+    /// (Grow.c of mdadm). Who has left the command's process group too is not seen.
+    pub(crate) fn unrest(&self, left_behind: bool) -> Option<String> {
+        let Child { name, pid, .. } = &self.child;
+        match self.exit {
+            None => processes::runs(*pid).then(|| format!("`{name}` (process {pid}) runs and does not come to rest")),
+            Some(_) => {
+                let left = left_behind && signal::killpg(*pid, None).is_ok();
+                left.then(|| format!("`{name}` (process {pid}) has ended, and left something behind that does not end"))
+            }
+        }
+    }
 }
 
 fn start_job(machine: &mut Machine, command: &Command) -> Result<usize, Failure> {

@@ -1,4 +1,6 @@
 //! The processes of the guest, as /proc shows them.
+//!
+//! A command's family is all that descends from it and all of its session, so also what it left behind.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,10 +14,30 @@ struct Process {
     pid: i32,
     parent: i32,
     session: i32,
-    dead: bool,
+    state: State,
 }
 
-/// Kills a process, all its descendants and all of its session; returns how many there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It runs, or would if a processor were free.
+    Running,
+    /// It waits for something.
+    Waiting,
+    /// It has ended, and nobody has asked how.
+    Dead,
+}
+
+/// Whether something of a command's family runs, and does not just wait.
+pub(crate) fn runs(root: Pid) -> bool {
+    one_runs(&all(), root.as_raw())
+}
+
+fn one_runs(all: &[Process], root: i32) -> bool {
+    let family = family(all, root);
+    all.iter().any(|process| family.contains(&process.pid) && process.state == State::Running)
+}
+
+/// Kills all of a command's family; returns how many there were.
 pub(crate) fn kill_family(root: Pid) -> usize {
     let all = all();
     let family = family(&all, root.as_raw());
@@ -44,7 +66,7 @@ fn family(all: &[Process], root: i32) -> HashSet<i32> {
             all.iter().filter(|process| belongs(process, &family)).map(|process| process.pid).collect::<Vec<_>>(),
         );
     }
-    family.retain(|pid| all.iter().any(|process| process.pid == *pid && !process.dead));
+    family.retain(|pid| all.iter().any(|process| process.pid == *pid && process.state != State::Dead));
     family
 }
 
@@ -53,10 +75,14 @@ fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
     let (_, rest) = rest.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
-    let dead = matches!(fields.next()?, "Z" | "X");
+    let state = match fields.next()? {
+        "R" => State::Running,
+        "Z" | "X" => State::Dead,
+        _ => State::Waiting,
+    };
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    Some(Process { pid: pid.parse().ok()?, parent, session, dead })
+    Some(Process { pid: pid.parse().ok()?, parent, session, state })
 }
 
 #[cfg(test)]
@@ -66,14 +92,14 @@ mod tests {
     #[test]
     fn a_line_of_stat_is_parsed() {
         let process = parse("42 (a) b (c) S 7 41 40 0 -1 4194560").unwrap();
-        assert_eq!(process, Process { pid: 42, parent: 7, session: 40, dead: false });
-        assert!(parse("42 (x) Z 1 2 3 0").unwrap().dead);
+        assert_eq!(process, Process { pid: 42, parent: 7, session: 40, state: State::Waiting });
+        assert_eq!(parse("42 (x) Z 1 2 3 0").unwrap().state, State::Dead);
         assert_eq!(parse("nonsense"), None);
     }
 
     #[test]
     fn a_family_is_descendants_and_session_alike() {
-        let process = |pid, parent, session| Process { pid, parent, session, dead: false };
+        let process = |pid, parent, session| Process { pid, parent, session, state: State::Waiting };
         let all = [
             process(5, 4, 1),
             process(1, 0, 1),
@@ -85,5 +111,18 @@ mod tests {
         let mut pids: Vec<_> = family(&all, 2).into_iter().collect();
         pids.sort_unstable();
         assert_eq!(pids, [2, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_family_runs_if_one_of_it_does() {
+        let process = |pid, session, state| Process { pid, parent: 1, session, state };
+        let all = [
+            process(2, 2, State::Waiting),
+            process(3, 2, State::Dead),
+            process(4, 4, State::Waiting),
+            process(5, 4, State::Running),
+        ];
+        assert!(!one_runs(&all, 2));
+        assert!(one_runs(&all, 4));
     }
 }

@@ -42,6 +42,7 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
             settle::wait_for(machine, &path, text.trim(), Duration::from_millis(limit_ms))
         }
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
+        Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
     }

@@ -1,11 +1,11 @@
-//! Waits until nothing happens any more, in udev and in md.
+//! Waits until nothing happens any more, in udev, in md, and in commands that run beside.
 
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use mdlab_protocol::{Reply, Settle};
+use mdlab_protocol::{Reply, Settle, Unsettled};
 
 use crate::arrays::{self, Activity};
 use crate::clock::Deadline;
@@ -28,6 +28,9 @@ const NEVER: Duration = Duration::from_secs(1);
 /// How often md is looked at although it has not notified anything. A safety net; in virtual time it costs nothing.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How often commands are looked at that are not at rest.
+const REST: Duration = Duration::from_millis(100);
+
 /// How often a file is read whose change may not be notified.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -39,21 +42,17 @@ pub(crate) fn settle(machine: &mut Machine, settle: &Settle) -> Result<Reply, Fa
     let limit = Duration::from_millis(settle.limit_ms);
     Ok(match wait(machine, settle.md, limit)? {
         None => Reply::Settled,
-        Some(Unsettled { md, udev }) => Reply::Unsettled { md, udev },
+        Some(reasons) => Reply::Unsettled(reasons),
     })
 }
 
-/// What is still going on when the time is over.
-pub(crate) struct Unsettled {
-    md: String,
-    pub(crate) udev: String,
-}
-
-/// Waits for udev, and for md if asked. Returns what is still going on when the time is over.
+/// Waits for udev and for commands that run beside; if asked for md too, and for what commands left behind. Returns what is
+/// still going on when the time is over.
 pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<Option<Unsettled>, Failure> {
     let deadline = Deadline::after(limit);
     loop {
         let Activity { watched, reasons } = if md { arrays::activity()? } else { Activity::default() };
+        let commands = unrest(machine, md);
         // The count is read before the socket: everything that was counted has been sent.
         let sequence = sequence()?;
         machine.recorder.drain();
@@ -61,17 +60,22 @@ pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<O
         let missing = announcements.missing(sequence);
 
         if deadline.passed() {
-            let mut reasons = reasons;
-            reasons.truncate(REASONS);
-            let md = reasons.join("; ");
-            let endless = || if md.is_empty() { "events do not cease".to_owned() } else { String::new() };
+            let join = |mut reasons: Vec<String>| {
+                reasons.truncate(REASONS);
+                reasons.join("; ")
+            };
+            let (md, commands) = (join(reasons), join(commands));
+            let known = !md.is_empty() || !commands.is_empty();
+            let endless = || if known { String::new() } else { "events do not cease".to_owned() };
             let udev = missing.unwrap_or_else(endless);
-            return Ok(Some(Unsettled { md, udev }));
+            return Ok(Some(Unsettled { md, udev, commands }));
         }
         if !reasons.is_empty() {
             machine.advance(&watched, deadline.min(Deadline::after(AGAIN)))?;
+        } else if !commands.is_empty() {
+            machine.advance(&watched, deadline.min(Deadline::after(REST)))?;
         } else if missing.is_none() {
-            if machine.advance(&watched, Deadline::after(QUIET))? {
+            if machine.advance(&watched, Deadline::after(QUIET))? && unrest(machine, md).is_empty() {
                 return Ok(None);
             }
         } else if machine.advance(&watched, deadline.min(Deadline::after(NEVER)))? && udev_has_nothing_to_do() {
@@ -94,17 +98,22 @@ pub(crate) fn wait_for(machine: &mut Machine, path: &str, text: &str, limit: Dur
             Ok(found) if found.trim() == text => return Ok(Reply::Settled),
             Ok(found) if deadline.passed() => {
                 let md = format!("`{path}` reads `{}` instead of `{text}`", found.trim());
-                return Ok(Reply::Unsettled { md, udev: String::new() });
+                return Ok(Reply::Unsettled(Unsettled { md, ..Unsettled::default() }));
             }
             Err(error) if deadline.passed() => {
                 let md = format!("`{path}` cannot be read: {error}");
-                return Ok(Reply::Unsettled { md, udev: String::new() });
+                return Ok(Reply::Unsettled(Unsettled { md, ..Unsettled::default() }));
             }
             _ => {}
         }
         let watched: Vec<_> = file.into_iter().collect();
         machine.advance(&watched, deadline.min(Deadline::after(LOOK)))?;
     }
+}
+
+/// Why commands are not at rest.
+fn unrest(machine: &Machine, left_behind: bool) -> Vec<String> {
+    machine.jobs.iter().filter_map(|job| job.unrest(left_behind)).collect()
 }
 
 fn sequence() -> Result<u64, Failure> {

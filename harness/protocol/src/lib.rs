@@ -16,4 +16,4 @@ pub use event::{
     Descriptor, Event, Exit, KernelMessage, Output, Process, ProcessChange, Syscall, Uevent, UeventSource, Value, What,
 };
 pub use observation::{Attribute, Member, Node, NodeKind, Observation, Region};
-pub use wire::{Command, MAX_MESSAGE, Missing, Reply, Request, Settle, WireError, decode, encode};
+pub use wire::{Command, MAX_MESSAGE, Missing, Reply, Request, Settle, Unsettled, WireError, decode, encode};

@@ -6,7 +6,7 @@ use crate::{Event, Exit, Observation, Output};
 
 /// Version of the messages; the first byte of each. Agent and host are built from one source, so another version means
 /// that something is broken, never that something must be negotiated.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The most bytes of one message. It fits the mailbox with room to spare; longer recordings come in parts.
 pub const MAX_MESSAGE: usize = 480 * 1024;
@@ -54,6 +54,15 @@ pub enum Request {
         /// The text, written with one system call.
         text: String,
     },
+    /// Read bytes of a block device, past any cache. Answered by [`Reply::Read`].
+    Read {
+        /// Its node.
+        path: String,
+        /// Where they begin, a multiple of 512.
+        offset: u64,
+        /// How many, a multiple of 512.
+        length: u32,
+    },
     /// Look at the arrays and their members. Answered by [`Reply::Observed`].
     Observe,
     /// Go on: the answer to [`Reply::Recorded`].
@@ -78,11 +87,22 @@ pub struct Command {
 /// What to wait for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
-    /// Wait for md as well as for udev: no resync, recovery, check or reshape runs, and no array waits to be marked
-    /// clean.
+    /// Wait for md as well as for udev: no resync, recovery, check or reshape runs, no array waits to be marked clean, and
+    /// no command that ended has left a process behind.
     pub md: bool,
     /// Bound in virtual time, in milliseconds.
     pub limit_ms: u64,
+}
+
+/// What was still going on at the end of a wait; empty where nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// What md had left to do, or what a file read instead.
+    pub md: String,
+    /// What udev had not announced.
+    pub udev: String,
+    /// Which commands did not come to rest, or left something behind.
+    pub commands: String,
 }
 
 /// What the agent says.
@@ -110,12 +130,9 @@ pub enum Reply {
     /// What was waited for is so.
     Settled,
     /// The wait's bound was reached while something was still going on.
-    Unsettled {
-        /// What md had left to do, or what the file read instead; empty if nothing.
-        md: String,
-        /// What udev had not announced; empty if nothing.
-        udev: String,
-    },
+    Unsettled(Unsettled),
+    /// What was read; fewer bytes than were asked for if the device ends before.
+    Read(#[serde(with = "crate::bytes")] Vec<u8>),
     /// The state of the arrays and their members.
     Observed(Observation),
     /// The request makes no sense in this guest: a program that is not there, more disks than it can hold.

@@ -1,11 +1,11 @@
-//! The superblocks on the attached devices, as raw bytes.
+//! The superblocks on the attached devices, and whatever else is asked for, as raw bytes.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use mdlab_metadata::{MAGIC, SUPERBLOCK_BYTES, locations};
-use mdlab_protocol::{Member, Region};
+use mdlab_protocol::{MAX_MESSAGE, Member, Region};
 
 use crate::aligned::{ALIGNMENT, Aligned};
 use crate::console;
@@ -20,12 +20,11 @@ const _: () = assert!(BLOCK == ALIGNMENT);
 ///
 /// Past the page cache: md writes superblocks beneath the member's own cache, which may hold what was there before.
 pub(super) fn look_at(path: &str) -> Result<Member, Failure> {
-    let mut options = File::options();
-    let mut device = options.read(true).custom_flags(libc::O_DIRECT).open(path).attempt(|| format!("open `{path}`"))?;
+    let mut device = open(path)?;
     let bytes = device.seek(SeekFrom::End(0)).attempt(|| format!("size `{path}`"))?;
     let mut superblocks = Vec::new();
     for location in locations(bytes) {
-        match read(&device, location.offset) {
+        match read_direct(&device, location.offset, BLOCK) {
             Ok(block) if block.starts_with(&MAGIC.to_le_bytes()) => {
                 superblocks.push(Region { offset: location.offset, bytes: block })
             }
@@ -37,11 +36,25 @@ pub(super) fn look_at(path: &str) -> Result<Member, Failure> {
     Ok(Member { path: path.to_owned(), bytes, superblocks })
 }
 
-fn read(device: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let mut block = Aligned::new(BLOCK);
+/// Reads some bytes of a device, whole sectors.
+pub(crate) fn read(path: &str, offset: u64, length: u32) -> Result<Vec<u8>, Failure> {
+    let length = length as usize;
+    // A message holds more than what is in it.
+    if length > MAX_MESSAGE / 2 || !length.is_multiple_of(512) || !offset.is_multiple_of(512) {
+        return Err(Failure::new(format!("read `{path}` at `{offset}`"), format!("{length} bytes are not to be had")));
+    }
+    read_direct(&open(path)?, offset, length).attempt(|| format!("read `{path}` at `{offset}`"))
+}
+
+fn open(path: &str) -> Result<File, Failure> {
+    File::options().read(true).custom_flags(libc::O_DIRECT).open(path).attempt(|| format!("open `{path}`"))
+}
+
+fn read_direct(device: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut block = Aligned::new(length);
     let mut done = 0;
-    // A device may end within the block; a read that is not aligned any more is not tried.
-    while done < BLOCK && done % 512 == 0 {
+    // A device may end within them; a read that is not aligned any more is not tried.
+    while done < length && done % 512 == 0 {
         match device.read_at(&mut block[done..], offset + done as u64)? {
             0 => break,
             count => done += count,

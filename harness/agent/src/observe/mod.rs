@@ -1,4 +1,7 @@
 //! Looks at the arrays and their members, between two steps. Nothing is changed by looking.
+//!
+//! The members come first: reading an attribute may wake md to write superblocks that it had put off (`journal_mode` of a
+//! raid5 locks the array, and `mddev_unlock` of drivers/md/md.c wakes its thread).
 
 mod attributes;
 mod members;
@@ -12,12 +15,15 @@ use crate::arrays::MDSTAT;
 use crate::failure::Failure;
 use crate::loops::Loops;
 
+pub(crate) use members::read;
+
 /// Observes everything.
 pub(crate) fn observe(loops: &Loops) -> Result<Observation, Failure> {
+    let members = loops.nodes().map(members::look_at).collect::<Result<_, _>>()?;
     Ok(Observation {
         mdstat: fs::read_to_string(MDSTAT).ok(),
         attributes: attributes::all()?,
         nodes: nodes::all(loops)?,
-        members: loops.nodes().map(members::look_at).collect::<Result<_, _>>()?,
+        members,
     })
 }
