@@ -109,6 +109,17 @@ fn a_refused_create_leaves_no_trace() {
             "count `DEVICE...`: 2 are listed for 0 members, 2 spares and 0 journals; \
              list as many, `missing` for those that are not there",
         ),
+        // No member is there whose size would bound that of the array.
+        (
+            "--level 5 --size 18446744073709551615 missing missing --write-journal /dev/loop0",
+            2,
+            "parse `--size 18446744073709551615`: the array would have 8 EiB or more; give a smaller size",
+        ),
+        (
+            "--level 5 missing missing --write-journal /dev/loop0",
+            2,
+            "settle `--size`: no member is there that would decide it; give it",
+        ),
     ] {
         guest.refuses(&format!("md create /dev/md0 {line}"), status, expected);
     }

@@ -1,12 +1,15 @@
 //! Arguments of ioctls, made from the fields' names and issued: what [`layout`](super::layout) reads, this writes.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 use mdlab_protocol::Value;
-use nix::errno::Errno;
 
 use super::layout::{Field, Shape};
 use super::{Argument, Device, In, InOut, Int, Ioc, Ioctl, LONGEST, Out, Request, block, md};
+
+// The buffer of a request that is known by its number alone holds whatever size the number can name: 14 bits.
+const _: () = assert!(LONGEST > 0x3fff);
 
 /// An ioctl and its argument.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(crate) struct Call {
 
 #[derive(Debug)]
 enum Payload {
-    /// The third argument itself.
+    /// The third argument itself: a number where a table says that it is one, otherwise 0, which is the null pointer too.
     Scalar(u64),
     /// What it points to. It has room for the longest structure there is, whatever the request: some tables describe only the
     /// start of what the kernel reads.
@@ -120,7 +123,7 @@ impl Call {
             (Request::Known(Ioctl { argument: Argument::None, name, .. }), _) => {
                 Err(EncodeError::Expected(format!("nothing: {name} has no argument")))
             }
-            (_, Payload::Scalar(scalar)) => {
+            (Request::Known(Ioctl { argument: Int, .. }), Payload::Scalar(scalar)) => {
                 let number = number(value).and_then(|number| i64::try_from(number).ok());
                 *scalar = number.ok_or_else(|| EncodeError::Expected("a number".into()))? as u64;
                 Ok(())
@@ -129,21 +132,30 @@ impl Call {
                 Request::Known(Ioctl { argument: In(Shape::One(field)) | InOut(Shape::One(field)), .. }),
                 Payload::Buffer(bytes),
             ) => field.encode(value, &mut bytes[..field.size()]),
+            // The kernel might take any number for a pointer, and write there.
+            (Request::Unknown(_), _) => {
+                Err(EncodeError::Expected("nothing: what the request takes is not known, and it gets zeros".into()))
+            }
             _ => Err(EncodeError::Expected("fields as `NAME=VALUE`".into())),
         }
     }
 
-    /// Issues it. What the kernel wrote can be read from [`answer`](Self::answer) afterwards.
-    pub(crate) fn issue(&mut self, file: &impl AsFd) -> Result<i32, Errno> {
+    /// Issues it. What the kernel wrote can be read from [`answer`](Self::answer) afterwards. An error keeps its number, also
+    /// one that user space has no name for.
+    pub(crate) fn issue(&mut self, file: &impl AsFd) -> io::Result<i32> {
         let argument = match &mut self.argument {
             Payload::Scalar(scalar) => *scalar,
             Payload::Buffer(bytes) => bytes.as_mut_ptr() as u64,
         };
         let fd = file.as_fd().as_raw_fd();
-        // SAFETY: a pointer is passed only where the request has a size or a table says that it takes one; the buffer has
-        // LONGEST bytes, no ioctl's size is larger (14 bits), and it lives as long as `self`. What is no pointer is a number
-        // that the caller chose; the kernel checks it.
-        Errno::result(unsafe { libc::ioctl(fd, self.request.number().into(), argument) })
+        // SAFETY: whatever the kernel takes the argument for, it reaches no memory but the buffer. A pointer leads to LONGEST
+        // bytes that live as long as `self`: as many as the size in any number can say, and more than any structure of the
+        // tables. Pointers within it are null, for the tables set none, and so is the argument of a request that is known by
+        // a number without a size: the kernel answers EFAULT to it. Another number than 0 is passed only where a table has
+        // `Int` or `Device`; the numbers of these tables belong to md, the block layer and the loop driver, and no other
+        // driver takes a pointer by them (Documentation/userspace-api/ioctl/ioctl-number.rst).
+        let result = unsafe { libc::ioctl(fd, self.request.number().into(), argument) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
     }
 
     /// What the argument points to, decoded, if the kernel writes there.
@@ -304,10 +316,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_gets_zeros_alone() {
+        for (request, room) in [("0x099f", 0), ("0x40ff0a01", LONGEST), ("0xffff0a01", LONGEST)] {
+            let mut call = Call::new(Request::named(request).unwrap());
+            for word in ["4096", "-1", "7:0"] {
+                let expected = "expected nothing: what the request takes is not known, and it gets zeros";
+                assert_eq!(call.set_whole(word).unwrap_err().to_string(), expected);
+            }
+            assert!(call.set("field", "1").is_err());
+            match call.argument {
+                Payload::Scalar(scalar) => assert_eq!((scalar, room), (0, 0), "{request}"),
+                Payload::Buffer(bytes) => assert_eq!(bytes, vec![0; room], "{request}"),
+            }
+        }
+    }
+
+    #[test]
     fn the_kernel_answers_by_its_error() {
         let null = std::fs::File::open("/dev/null").unwrap();
         let mut call = Call::with("GET_ARRAY_INFO", &[]).unwrap();
-        assert_eq!(call.issue(&null), Err(Errno::ENOTTY));
+        assert_eq!(call.issue(&null).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
         assert!(matches!(call.answer(), Some(Value::Fields(fields)) if fields.len() == 18));
     }
 }

@@ -1,14 +1,13 @@
 //! An array, driven by md's ioctls, and how its node comes to be.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use mdlab_metadata::Role;
 use mdlab_protocol::Value;
-use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use super::member::Member;
@@ -141,9 +140,10 @@ impl Array {
 
     /// STOP_ARRAY.
     pub(super) fn stop_array(&self) -> Result<(), Trouble> {
-        self.call("STOP_ARRAY", &[]).map(drop).map_err(|errno| {
-            let trouble = Trouble::refused(format!("stop `{}`", self.node), errno);
-            if errno == Errno::EBUSY { trouble.hint("unmount it, and close what has it open") } else { trouble }
+        let stopped = self.call("STOP_ARRAY", &[]).map(drop).refused(|| format!("stop `{}`", self.node));
+        stopped.map_err(|trouble| match trouble.is(libc::EBUSY) {
+            true => trouble.hint("unmount it, and close what has it open"),
+            false => trouble,
         })
     }
 
@@ -151,9 +151,9 @@ impl Array {
         self.call(request, fields).map(drop).refused(|| format!("issue `{request}` on `{}`", self.node))
     }
 
-    fn call(&self, request: &str, fields: &[(&str, i64)]) -> Result<Option<Value>, Errno> {
+    fn call(&self, request: &str, fields: &[(&str, i64)]) -> io::Result<Option<Value>> {
         // The names are constants of this file, and its test asks for all of them.
-        let mut call = Call::with(request, fields).map_err(|_| Errno::EINVAL)?;
+        let mut call = Call::with(request, fields).map_err(io::Error::other)?;
         call.issue(&self.file.as_fd())?;
         Ok(call.answer())
     }

@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use super::Verdict;
 use super::arguments::{Argument, Arguments};
 use super::array::Array;
-use super::trouble::{Refused, Trouble, errno_name};
+use super::trouble::{Refused, Trouble, error_name};
 use crate::ioctl::{Call, Request};
 
 /// The user and the group nobody.
@@ -66,8 +66,8 @@ fn issue(name: &str, call: &mut Call, file: &File) -> Verdict {
             call.answer().iter().for_each(|answer| print!("{}", lines(answer)));
             Verdict::Good
         }
-        Err(errno) => {
-            println!("{name} = {}", errno_name(errno));
+        Err(error) => {
+            println!("{name} = {}", error_name(&error));
             Verdict::Bad
         }
     }

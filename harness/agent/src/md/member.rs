@@ -5,7 +5,6 @@ use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use mdlab_metadata::{Format, Location, SUPERBLOCK_BYTES, Superblock, locations};
-use nix::errno::Errno;
 
 use super::trouble::{Refused, Trouble};
 use crate::ioctl::Call;
@@ -49,7 +48,7 @@ impl Member {
             return Err(no_device());
         }
         let opened = File::options().read(true).write(write).custom_flags(libc::O_EXCL).open(path);
-        let mut file = opened.refused(attempt).map_err(|trouble| match trouble.is(Errno::EBUSY) {
+        let mut file = opened.refused(attempt).map_err(|trouble| match trouble.is(libc::EBUSY) {
             true => trouble.hint("it is in use: stop the array, or unmount the file system, that holds it"),
             false => trouble,
         })?;

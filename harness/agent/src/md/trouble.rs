@@ -11,7 +11,7 @@ const USAGE: i32 = 2;
 
 /// "Operation is not supported": an error number of the kernel that user space has no name for. raid0 answers it for members
 /// of unequal size without a layout (`create_strip_zones` in drivers/md/raid0.c).
-const ENOTSUPP: i32 = 524;
+pub(super) const ENOTSUPP: i32 = 524;
 
 /// One line: a verb and a backticked object, the cause, what to do.
 #[derive(Debug)]
@@ -20,14 +20,14 @@ pub(super) struct Trouble {
     cause: String,
     remedy: Option<String>,
     status: i32,
-    /// What the kernel said.
-    errno: Option<Errno>,
+    /// The number of the kernel's error.
+    number: Option<i32>,
 }
 
 impl Trouble {
     /// It was asked wrongly. `attempt` reads like "parse `--level`".
     pub(super) fn usage(attempt: impl Into<String>, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { attempt: attempt.into(), cause: cause.into(), remedy: Some(remedy.into()), status: USAGE, errno: None }
+        Self { attempt: attempt.into(), cause: cause.into(), remedy: Some(remedy.into()), status: USAGE, number: None }
     }
 
     /// A device is not fit for what was asked.
@@ -36,9 +36,8 @@ impl Trouble {
     }
 
     /// The kernel refused; the cause is its error by name.
-    pub(super) fn refused(attempt: impl Into<String>, errno: Errno) -> Self {
-        let cause = errno_name(errno);
-        Self { attempt: attempt.into(), cause, remedy: None, status: REFUSED, errno: Some(errno) }
+    fn refused(attempt: String, error: &io::Error) -> Self {
+        Self { attempt, cause: error_name(error), remedy: None, status: REFUSED, number: error.raw_os_error() }
     }
 
     /// Says what to do as well.
@@ -53,8 +52,8 @@ impl Trouble {
     }
 
     /// Whether the kernel said this.
-    pub(super) fn is(&self, errno: Errno) -> bool {
-        self.errno == Some(errno)
+    pub(super) fn is(&self, number: i32) -> bool {
+        self.number == Some(number)
     }
 
     pub(super) fn status(&self) -> i32 {
@@ -78,31 +77,31 @@ pub(super) trait Refused<T> {
 
 impl<T> Refused<T> for io::Result<T> {
     fn refused(self, attempt: impl FnOnce() -> String) -> Result<T, Trouble> {
-        self.map_err(|error| {
-            let number = error.raw_os_error();
-            let cause = number.map_or_else(|| error.to_string(), numbered);
-            Trouble { cause, ..Trouble::refused(attempt(), number.map_or(Errno::UnknownErrno, Errno::from_raw)) }
-        })
+        self.map_err(|error| Trouble::refused(attempt(), &error))
     }
 }
 
+/// For the result of a call of nix, straight from the call: nix forgets the numbers that it does not know, but until the
+/// next call the C library still has the last one.
 impl<T> Refused<T> for Result<T, Errno> {
     fn refused(self, attempt: impl FnOnce() -> String) -> Result<T, Trouble> {
-        self.map_err(|errno| Trouble::refused(attempt(), errno))
+        let numbered = self.map_err(|errno| match errno {
+            Errno::UnknownErrno => io::Error::last_os_error(),
+            known => known.into(),
+        });
+        numbered.refused(attempt)
     }
 }
 
-/// An error of the call that has just failed, by name.
-pub(super) fn errno_name(errno: Errno) -> String {
-    // nix forgets the numbers that it does not know, but the C library still has the last one.
-    if errno == Errno::UnknownErrno { numbered(Errno::last_raw()) } else { format!("{errno:?}") }
-}
-
-fn numbered(number: i32) -> String {
-    match Errno::from_raw(number) {
-        Errno::UnknownErrno if number == ENOTSUPP => "ENOTSUPP".to_owned(),
-        Errno::UnknownErrno => format!("error {number}"),
-        errno => format!("{errno:?}"),
+/// An error by its name in the kernel, by its number if it has none here.
+pub(super) fn error_name(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        None => error.to_string(),
+        Some(ENOTSUPP) => "ENOTSUPP".to_owned(),
+        Some(number) => match Errno::from_raw(number) {
+            Errno::UnknownErrno => format!("error {number}"),
+            errno => format!("{errno:?}"),
+        },
     }
 }
 
@@ -114,7 +113,7 @@ mod tests {
     fn it_is_one_line() {
         let trouble = Trouble::usage("parse `a\nb`", "no such option", "see `md help`");
         assert_eq!((trouble.to_string().as_str(), trouble.status()), ("parse `a?b`: no such option; see `md help`", 2));
-        let refused = Trouble::refused("open `/dev/loop0`", Errno::EBUSY);
+        let refused = Err::<(), _>(Errno::EBUSY).refused(|| "open `/dev/loop0`".into()).unwrap_err();
         assert_eq!((refused.to_string().as_str(), refused.status()), ("open `/dev/loop0`: EBUSY", 1));
     }
 
@@ -126,7 +125,19 @@ mod tests {
             (refused(22), refused(524), refused(999)),
             ("x: EINVAL".into(), "x: ENOTSUPP".into(), "x: error 999".into())
         );
+    }
+
+    #[test]
+    fn the_number_is_that_of_the_call_whatever_fails_later() {
         Errno::set_raw(ENOTSUPP);
-        assert_eq!(errno_name(Errno::UnknownErrno), "ENOTSUPP");
+        let of_nix = Err::<(), _>(Errno::UnknownErrno).refused(|| {
+            Errno::set_raw(libc::ENOENT);
+            "x".into()
+        });
+        let of_nix = of_nix.unwrap_err();
+        assert_eq!((of_nix.to_string(), of_nix.is(ENOTSUPP)), ("x: ENOTSUPP".into(), true));
+        let error = io::Error::from_raw_os_error(999);
+        Errno::set_raw(libc::ENOENT);
+        assert_eq!(error_name(&error), "error 999");
     }
 }

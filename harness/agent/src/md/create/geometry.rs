@@ -2,6 +2,8 @@
 
 use mdlab_metadata::Format;
 
+use super::level::{Level, raid10_copies};
+
 /// What the partial parity log takes: MULTIPLE_PPL_AREA_SIZE_SUPER1 of mdadm's super1.c.
 pub(super) const PPL_SECTORS: u64 = 2048;
 
@@ -23,6 +25,20 @@ pub(super) fn choose_bm_space(devsize: u64) -> u64 {
     } else {
         4 * 2
     }
+}
+
+/// The most bytes of a block device: the kernel's offsets are numbers of 63 bits (`loff_t`).
+const MOST_BYTES: u64 = i64::MAX as u64;
+
+/// What a bitmap covers, in sectors, where so many KiB are used of each member: for RAID 10 the array, for others each
+/// member. Nothing if no device can be that large: where only a journal is there, nothing else bounds `--size`.
+pub(super) fn covered(level: Level, layout: u32, raid_disks: u32, size: u64) -> Option<u64> {
+    let kib = match level {
+        Level::Raid10 => size.checked_mul(raid_disks.into())? / u64::from(raid10_copies(layout)),
+        _ => size,
+    };
+    let sectors = kib.checked_mul(2)?;
+    sectors.checked_mul(512).filter(|bytes| *bytes <= MOST_BYTES).map(|_| sectors)
 }
 
 /// What `validate_geometry1` needs to know.
@@ -106,6 +122,17 @@ mod tests {
         assert_eq!(request(Format::V1_1, 512).data_offset(TEN_MEG), 4096);
         assert_eq!(request(Format::V1_0, 512).data_offset(TEN_MEG), 0);
         assert_eq!(Request { ppl: true, ..request(Format::V1_2, 512) }.data_offset(TEN_MEG), 6144);
+    }
+
+    #[test]
+    fn a_bitmap_covers_what_a_device_can_hold() {
+        let mirror = |kib| covered(Level::Raid1, 0, 2, kib);
+        assert_eq!(mirror(3000), Some(6000));
+        assert_eq!(mirror((1 << 53) - 1), Some((1 << 54) - 2), "1 KiB less than 8 EiB");
+        assert_eq!([1 << 53, 1 << 63, u64::MAX].map(mirror), [None; 3]);
+        let near_2 = 0x102;
+        let striped = |kib| covered(Level::Raid10, near_2, 4, kib);
+        assert_eq!((striped(3000), striped(1 << 52), striped(u64::MAX / 2)), (Some(12000), None, None));
     }
 
     #[test]

@@ -15,13 +15,12 @@ use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mdlab_metadata::{BitmapSuper, Format, Role, Superblock1, Uuid};
-use nix::errno::Errno;
 
 use super::Verdict;
 use super::arguments::Arguments;
 use super::array::{self, Array, Disk};
 use super::member::{Member, minor_version};
-use super::trouble::{Refused, Trouble};
+use super::trouble::{ENOTSUPP, Refused, Trouble};
 use geometry::Request;
 use level::Level;
 pub(super) use options::OPTIONS;
@@ -41,6 +40,8 @@ struct Shape {
     layout: u32,
     /// What is used of each member, in KiB; 0 where the level uses all of each.
     size: u64,
+    /// What a bitmap covers, in sectors.
+    covered: u64,
     /// Where data begins, in sectors.
     data_offset: u64,
     ppl: bool,
@@ -125,22 +126,30 @@ fn settle(order: &Order, sizes: &[Option<u64>]) -> Result<Shape, Trouble> {
         (None, Some((free, _))) if order.level.is_redundant() => free,
         _ => 0,
     };
-    if let (0, true, Some((free, path))) = (size, order.level.is_redundant(), smallest) {
-        let cause = format!("{free} KiB for data are too few");
-        return Err(Trouble::unfit(format!("use `{path}`"), cause, "give a larger device"));
+    match smallest {
+        _ if size > 0 || !order.level.is_redundant() => {}
+        Some((free, path)) => {
+            let cause = format!("{free} KiB for data are too few");
+            return Err(Trouble::unfit(format!("use `{path}`"), cause, "give a larger device"));
+        }
+        None => return Err(Trouble::usage("settle `--size`", "no member is there that would decide it", "give it")),
     }
+    let Some(covered) = geometry::covered(order.level, order.layout, order.raid_disks, size) else {
+        let attempt = order.size.map_or_else(|| "use `DEVICE...`".into(), |size| format!("parse `--size {size}`"));
+        return Err(Trouble::usage(attempt, "the array would have 8 EiB or more", "give a smaller size"));
+    };
     let may_have = order.level.is_redundant() && !order.has_journal();
     let unasked = may_have && !matches!(order.policy, Some(Policy::Resync | Policy::Ppl)) && size > BITMAP_UNASKED;
     let Order { level, format, chunk, layout, .. } = *order;
-    Ok(Shape { level, format, chunk, layout, size, data_offset, ppl, bitmap: order.bitmap.unwrap_or(unasked) })
+    let bitmap = order.bitmap.unwrap_or(unasked);
+    Ok(Shape { level, format, chunk, layout, size, covered, data_offset, ppl, bitmap })
 }
 
 /// What happens once there is an array that holds nothing.
 fn start(order: &Order, shape: &Shape, counts: &Counts, array: &Array) -> Result<(), Trouble> {
     let mut superblock = superblock::init_super(shape, counts, random_uuid()?, set_name(order)?, now());
-    let covered = covered(shape, counts);
     let bitmap = match shape.bitmap {
-        true => Some(superblock::add_internal_bitmap(&mut superblock, shape.format, covered).ok_or_else(no_room)?),
+        true => Some(superblock::add_internal_bitmap(&mut superblock, shape).ok_or_else(no_room)?),
         false => None,
     };
     array.set_array_info(minor_version(shape.format))?;
@@ -160,7 +169,7 @@ fn start(order: &Order, shape: &Shape, counts: &Counts, array: &Array) -> Result
 
     for disk in disks {
         array.add_new_disk(disk).map_err(|trouble| match shape.level {
-            Level::Raid0 if trouble.is(Errno::EINVAL) => {
+            Level::Raid0 if trouble.is(libc::EINVAL) => {
                 trouble.hint("possibly this kernel knows no layouts of RAID 0: add `--no-raid0-layout`")
             }
             _ => trouble,
@@ -217,20 +226,12 @@ fn write_init_super(
 
 /// What mdadm adds to the error of RUN_ARRAY.
 fn explain(shape: &Shape, trouble: Trouble) -> Trouble {
-    if trouble.is(Errno::UnknownErrno) && shape.level == Level::Raid0 {
+    if trouble.is(ENOTSUPP) && shape.level == Level::Raid0 {
         trouble.hint("this kernel wants to know the layout of RAID 0: use `--layout original` or `--layout alternate`")
     } else if shape.chunk & shape.chunk.wrapping_sub(1) != 0 {
         trouble.hint(format!("the problem may be that the chunk of {} KiB is not a power of 2", shape.chunk))
     } else {
         trouble
-    }
-}
-
-/// What a bitmap covers, in sectors: for RAID 10 the array, for others each member.
-fn covered(shape: &Shape, counts: &Counts) -> u64 {
-    match shape.level {
-        Level::Raid10 => shape.size * u64::from(counts.raid_disks) / u64::from(level::raid10_copies(shape.layout)) * 2,
-        _ => shape.size * 2,
     }
 }
 

@@ -73,8 +73,9 @@ pub(super) fn add_to_super(superblock: &mut Superblock1, place: Place) {
     superblock.dev_roles[number] = place.role;
 }
 
-/// `add_internal_bitmap1`; nothing if there is no room for a bitmap. `covered` is in sectors.
-pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, format: Format, covered: u64) -> Option<BitmapSuper> {
+/// `add_internal_bitmap1`; nothing if there is no room for a bitmap.
+pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -> Option<BitmapSuper> {
+    let covered = shape.covered;
     let room = choose_bm_space(superblock.size);
     let most = (room * 512).checked_sub(BITMAP_SUPER)? * 8;
     let (mut chunk, mut bits) = (4096, covered * 512 / 4096 + 1);
@@ -83,8 +84,9 @@ pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, format: Format, 
         bits = bits.div_ceil(2);
     }
     let chunk = chunk.max(BITMAP_CHUNK);
+    let chunksize = u32::try_from(chunk).ok()?;
     superblock.feature_map = superblock.feature_map | Features::BITMAP_OFFSET;
-    superblock.bitmap_offset = match format {
+    superblock.bitmap_offset = match shape.format {
         // Before the superblock and its bad-block log.
         Format::V1_0 => {
             let bits = covered * 512 / chunk + 1;
@@ -97,7 +99,7 @@ pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, format: Format, 
         magic: BITMAP_MAGIC,
         version: BITMAP_MAJOR_HI,
         uuid: superblock.set_uuid,
-        chunksize: chunk as u32,
+        chunksize,
         daemon_sleep: BITMAP_DELAY,
         sync_size: covered,
         ..BitmapSuper::default()

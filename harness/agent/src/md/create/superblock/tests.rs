@@ -16,7 +16,8 @@ fn shape(level: Level, format: Format) -> Shape {
         _ if level.is_redundant() => free,
         _ => 0,
     };
-    Shape { level, format, chunk, layout, size, data_offset, ppl: false, bitmap: false }
+    let covered = size * 2;
+    Shape { level, format, chunk, layout, size, covered, data_offset, ppl: false, bitmap: false }
 }
 
 /// The superblock of the first of `disks` devices.
@@ -25,7 +26,7 @@ fn first(shape: &Shape, disks: u32, with_bitmap: bool) -> Superblock1 {
     let slots = vec![device; disks as usize];
     let counts = count(shape.level, disks, false, &slots);
     let mut superblock = init_super(shape, &counts, Uuid([1; 16]), set_name(Some("mdlab"), "0"), 7);
-    let bitmap = with_bitmap.then(|| add_internal_bitmap(&mut superblock, shape.format, shape.size * 2).unwrap());
+    let bitmap = with_bitmap.then(|| add_internal_bitmap(&mut superblock, shape).unwrap());
     let places = places(&counts, &slots);
     places.iter().for_each(|place| add_to_super(&mut superblock, *place));
     let (place, data_offset) = (places[0], shape.data_offset);
@@ -60,8 +61,13 @@ fn a_bitmap_lies_beside_the_superblock() {
     assert_eq!((end.bitmap_offset, end.feature_map), (-16, Features::BITMAP_OFFSET));
     let start = first(&shape(Level::Raid1, Format::V1_2), 2, true);
     assert_eq!((start.bitmap_offset, start.bblog_offset), (8, 16));
-    let mut tiny = Superblock1 { size: 127, ..Superblock1::default() };
-    assert_eq!(add_internal_bitmap(&mut tiny, Format::V1_2, 127), None);
+    let bitmap_of = |sectors| {
+        let shape = Shape { covered: sectors, ..shape(Level::Raid1, Format::V1_2) };
+        add_internal_bitmap(&mut Superblock1 { size: sectors, ..Superblock1::default() }, &shape)
+    };
+    assert_eq!(bitmap_of(127), None);
+    // What one bit covers is a number of 32 bits.
+    assert_eq!((bitmap_of(1 << 40).unwrap().chunksize, bitmap_of(1 << 45)), (1 << 30, None));
 }
 
 #[test]
