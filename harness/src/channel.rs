@@ -15,6 +15,7 @@ mod superblock;
 mod syscalls;
 pub(crate) mod uevents;
 
+pub(crate) use state::syncs_anywhere;
 pub(crate) use superblock::changes_of_all as superblock_changes;
 pub(crate) use syscalls::of_process;
 

@@ -1,14 +1,17 @@
 //! Redaction: what differs from run to run gets a name, and the same thing gets the same name wherever it shows.
 //!
 //! All of it is here. What is redacted: identifiers of arrays and members (they come from the random pool), process
-//! identifiers, times, sequence numbers of uevents, and how far a resync under way happened to be. What is never redacted:
-//! numbers that md decides, such as sizes, offsets, events and roles.
+//! identifiers, times, sequence numbers of uevents, how far a resync happened to be, and how many events it added. What is
+//! never redacted: numbers that md decides, such as sizes, offsets, roles, and events as far as no resync added them.
+
+mod events;
 
 use std::collections::BTreeMap;
 
 use mdlab_metadata::{FieldValue, Superblock, Time, Uuid};
 use mdlab_protocol::{Event, ProcessChange, Uevent, UeventSource, Value, What};
 
+use self::events::EventCounts;
 use crate::channel::superblocks;
 use crate::recording::Recording;
 
@@ -22,6 +25,18 @@ const SETS: [&str; 1] = ["DEVLINKS"];
 /// Fields of a superblock that say how far a resync or a recovery has come.
 const CHECKPOINTS: [&str; 2] = ["resync_offset", "recovery_offset"];
 
+/// Fields of a superblock that count events: `cp_events` of format 0.90 does so at the last checkpoint.
+const EVENTS: [&str; 2] = ["events", "cp_events"];
+
+/// Where a field was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The array of its superblock.
+    pub array: Uuid,
+    /// Whether a resync or one of its kin was under way then.
+    pub syncs: bool,
+}
+
 /// Names for what differs from run to run.
 #[derive(Debug, Default)]
 pub struct Redaction {
@@ -31,6 +46,7 @@ pub struct Redaction {
     pids: BTreeMap<u32, String>,
     /// Texts and their replacements.
     words: Vec<(String, String)>,
+    events: EventCounts,
 }
 
 impl Redaction {
@@ -41,7 +57,7 @@ impl Redaction {
 
     /// Learns from a recording what must be named. Names are given in the order of first appearance.
     pub fn of(recording: &Recording) -> Self {
-        let mut redaction = Self::default();
+        let mut redaction = Self { events: EventCounts::of(recording), ..Self::default() };
         for step in &recording.steps {
             // Before what udev announces, whose order is luck: members come in the order of their nodes.
             for (_, _, superblock) in superblocks(&step.after) {
@@ -120,17 +136,36 @@ impl Redaction {
     /// A text in which anything may occur.
     pub fn text(&self, text: &str) -> String {
         let named = self.words.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name));
-        if self.transparent { named } else { times(&progress(&disk_sequence(&named))) }
+        if self.transparent { named } else { self.printed(&progress(&disk_sequence(&named))) }
+    }
+
+    /// Replaces the times, checksums and events that `mdadm --detail` and `--examine` print; whether a checksum is right
+    /// stays.
+    fn printed(&self, text: &str) -> String {
+        let line = |line: &str| match line.split_once(" : ") {
+            Some((name, _)) if name.ends_with(" Time") => format!("{name} : TIME"),
+            Some((name, value)) if name.trim() == "Checksum" => {
+                format!("{name} : {}", if value.ends_with(" correct") { "correct" } else { "WRONG" })
+            }
+            Some((name, value)) if name.trim() == "Events" => {
+                let known = value.parse().ok().and_then(|events| self.events.name_of_any(events));
+                format!("{name} : {}", known.as_deref().unwrap_or(value))
+            }
+            _ => line.to_owned(),
+        };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// What a field of a superblock holds. Of a checksum it is said whether it is right: its value depends on all that is
     /// redacted.
-    pub fn value(&self, name: &str, value: &FieldValue) -> String {
+    pub fn value(&self, origin: Origin, name: &str, value: &FieldValue) -> String {
         match value {
             _ if self.transparent => value.to_string(),
-            FieldValue::Sectors(done) if CHECKPOINTS.contains(&name) && *done != 0 && *done != u64::MAX => {
-                "PROGRESS".to_owned()
-            }
+            // An array that is not in sync begins at 0 (`super_1_sync` in drivers/md/md.c). While it is being resynced, it is
+            // luck whether it has got past the first checkpoint.
+            FieldValue::Sectors(0) if name != "resync_offset" || !origin.syncs => value.to_string(),
+            FieldValue::Sectors(done) if CHECKPOINTS.contains(&name) && *done != u64::MAX => "PROGRESS".to_owned(),
+            FieldValue::Unsigned(events) if EVENTS.contains(&name) => self.events.name(origin.array, *events),
             FieldValue::Uuid(uuid) => {
                 let known = self.uuids.iter().find(|(known, _)| known == uuid);
                 known.map_or_else(|| uuid.to_string(), |(_, name)| name.clone())
@@ -222,18 +257,6 @@ fn dashed(uuid: &Uuid) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// Replaces the times and checksums that `mdadm --detail` and `--examine` print; whether a checksum is right stays.
-fn times(text: &str) -> String {
-    let line = |line: &str| match line.split_once(" : ") {
-        Some((name, _)) if name.ends_with(" Time") => format!("{name} : TIME"),
-        Some((name, value)) if name.trim() == "Checksum" => {
-            format!("{name} : {}", if value.ends_with(" correct") { "correct" } else { "WRONG" })
-        }
-        _ => line.to_owned(),
-    };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// Replaces the number in `/dev/disk/by-diskseq/9`, which counts every disk since boot.
 fn disk_sequence(text: &str) -> String {
     const LINK: &str = "/dev/disk/by-diskseq/";
@@ -300,8 +323,10 @@ mod tests {
     fn times_and_sums_that_mdadm_prints_are_named() {
         let printed = "     Raid Level : raid1\n  Creation Time : Thu Jan  1 00:00:12 2026\n       Checksum : 8b3458ff - correct\n";
         let expected = "     Raid Level : raid1\n  Creation Time : TIME\n       Checksum : correct\n";
-        assert_eq!(times(printed), expected);
-        assert!(times("       Checksum : 8b3458ff - expected 8b3458fe").ends_with(" : WRONG"));
+        let redaction = Redaction::default();
+        assert_eq!(redaction.printed(printed), expected);
+        assert!(redaction.printed("       Checksum : 8b3458ff - expected 8b3458fe").ends_with(" : WRONG"));
+        assert_eq!(redaction.printed("         Events : 17"), "         Events : 17");
     }
 
     #[test]

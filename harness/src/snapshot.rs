@@ -1,6 +1,6 @@
 //! Snapshots: which file holds for what runs, and whether it still does.
 //!
-//! `snapshots/SCENARIO/CHANNEL.snap` holds from the oldest supported version on, `CHANNEL@linux-6.12.snap` from Linux 6.12
+//! `snapshots/FILE/SCENARIO/CHANNEL.snap` holds from the oldest supported version on, `CHANNEL@linux-6.12.snap` from Linux 6.12
 //! on, `CHANNEL@linux-6.12,mdadm-4.4.snap` from that pair on. The newest file that is not newer than what runs is the one
 //! compared, so the folder reads as the history of md's behaviour. A difference is offered as a new file for the version
 //! that runs, never as a change of what an older one did.
@@ -17,10 +17,10 @@ use crate::version::Version;
 /// The oldest supported Linux and mdadm: those of Debian bullseye. What they do needs no version in a file's name.
 const OLDEST: (Version, Version) = (Version { major: 5, minor: 10 }, Version { major: 4, minor: 1 });
 
-/// Compares what was recorded with the snapshots beside the test, `snapshots/SCENARIO/CHANNEL.snap`.
+/// Compares what was recorded with the snapshots beside the test, `snapshots/FILE/SCENARIO/CHANNEL.snap`.
 ///
-/// The scenario is named after the function that says this; each case of a function that has several has a folder of its
-/// own, `snapshots/SCENARIO/CASE/CHANNEL.snap`. The raw recording is kept below `target/mdlab`.
+/// The scenario is named after the function that says this, and its file after the module that the function is in; each case
+/// of a function that has several has a folder of its own, `snapshots/FILE/SCENARIO/CASE/CHANNEL.snap`.
 #[macro_export]
 macro_rules! assert_story {
     ($guest:expr) => {{
@@ -49,9 +49,10 @@ impl Place {
     /// From the path of something inside the scenario's function, the test's name, and the folder of its crate.
     pub fn of(path: &str, title: &str, manifest: &str) -> Self {
         let scenario = path.rsplit("::").skip(1).find(|part| !part.starts_with('{')).unwrap_or(path);
-        let folder = PathBuf::from(manifest).join("snapshots").join(scenario);
-        let cases = title.split("::").skip_while(|part| *part != scenario).skip(1);
-        let case = cases.map(case).collect::<Vec<_>>().join("-");
+        let mut parts = title.split("::");
+        let modules: PathBuf = parts.by_ref().take_while(|part| *part != scenario).collect();
+        let folder = PathBuf::from(manifest).join("snapshots").join(modules).join(scenario);
+        let case = parts.map(case).collect::<Vec<_>>().join("-");
         Self { folder: if case.is_empty() { folder } else { folder.join(case) } }
     }
 
@@ -109,7 +110,6 @@ impl Since {
 /// Compares every channel; `assert` is insta's assertion, which knows the test. All channels are compared before the
 /// scenario fails, so that one review sees them all.
 pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
-    guest.keep_recording();
     let recording = guest.recording();
     let redaction = Redaction::of(recording);
     let versions = recording.machine.versions().map_err(Failure::infra);
@@ -203,11 +203,11 @@ mod tests {
         let folder = |path, title| Place::of(path, title, "/crate").folder;
         let creates = "tests::mirror::creates::here";
         for (path, title, expected) in [
-            (creates, "mirror::creates", "creates"),
+            (creates, "mirror::creates", "mirror/creates"),
             ("tests::stops::{{closure}}::here", "stops", "stops"),
-            (creates, "mirror::creates::case_1_far", "creates/far"),
-            (creates, "mirror::creates::case_12", "creates/case_12"),
-            (creates, "mirror::creates::level_2_Level__Raid10::tool_1_Tool__Mdadm", "creates/raid10-mdadm"),
+            (creates, "mirror::creates::case_1_far", "mirror/creates/far"),
+            (creates, "mirror::creates::case_12", "mirror/creates/case_12"),
+            (creates, "mirror::creates::level_2_Level__Raid10::tool_1_Tool__Mdadm", "mirror/creates/raid10-mdadm"),
         ] {
             assert_eq!(folder(path, title), PathBuf::from("/crate/snapshots").join(expected));
         }

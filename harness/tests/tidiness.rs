@@ -1,7 +1,9 @@
 //! The tree stays one that a person can read.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The most lines of a file.
 const LINES: usize = 400;
@@ -45,22 +47,34 @@ fn no_snapshot_is_left_to_be_reviewed_or_belongs_to_nothing() {
     let pending = found.iter().find(|path| path.to_string_lossy().ends_with(".snap.new"));
     assert_eq!(pending, None);
     let scenarios = root.join("scenarios");
-    let sources =
-        found.iter().filter(|path| path.starts_with(&scenarios) && path.extension().is_some_and(|e| e == "rs"));
-    let sources: String = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    for folder in scenarios.join("snapshots").read_dir().unwrap().flatten() {
-        let scenario = folder.file_name().into_string().unwrap();
-        assert!(sources.contains(&format!("fn {scenario}(")), "no scenario is called `{scenario}`");
-        let mut snapshots = Vec::new();
-        files(&folder.path(), &mut snapshots);
-        for path in snapshots {
-            let name = path.file_name().unwrap().to_string_lossy();
-            let channel = name.split(['@', '.']).next().unwrap();
-            assert!(mdlab::Channel::ALL.iter().any(|known| known.name() == channel), "{}", path.display());
-            let case = path.parent().unwrap().strip_prefix(folder.path()).unwrap().to_string_lossy();
-            for word in case.split('-') {
-                assert!(sources.to_lowercase().contains(word), "no case of `{scenario}` is called `{case}`");
-            }
-        }
+    let places = places(&scenarios);
+    let snapshots = found.iter().filter(|path| path.starts_with(scenarios.join("snapshots")));
+    let mut count = 0;
+    for path in snapshots {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let channel = name.split(['@', '.']).next().unwrap();
+        assert!(mdlab::Channel::ALL.iter().any(|known| known.name() == channel), "{}", path.display());
+        assert!(places.contains(path.parent().unwrap()), "no scenario compares `{}`", path.display());
+        count += 1;
     }
+    assert!(count > 500, "only {count} snapshots were found");
+}
+
+/// Where the snapshots of every scenario may lie, whichever part of its name is the function's.
+fn places(scenarios: &Path) -> HashSet<PathBuf> {
+    let manifest = scenarios.join("Cargo.toml");
+    let list = Command::new(env!("CARGO"))
+        .args(["nextest", "list", "--message-format", "oneline", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .unwrap();
+    assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
+    let list = String::from_utf8(list.stdout).unwrap();
+    let titles = list.lines().filter_map(|line| line.split_once(' ')).map(|(_, title)| title);
+    let root = scenarios.to_string_lossy();
+    let of = |title: &str| {
+        let functions: Vec<String> = title.split("::").map(|part| format!("{part}::here")).collect();
+        functions.iter().map(|path| mdlab::Place::of(path, title, &root).folder().clone()).collect::<Vec<_>>()
+    };
+    titles.flat_map(of).collect()
 }

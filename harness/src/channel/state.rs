@@ -80,6 +80,13 @@ fn syncs(observation: &Observation, path: &str) -> bool {
     action.is_some_and(|action| action.value.as_deref() != Ok("idle"))
 }
 
+/// Whether a resync or one of its kin is under way on any array.
+pub(crate) fn syncs_anywhere(observation: &Observation) -> bool {
+    observation.attributes.iter().any(|attribute| {
+        attribute.path.ends_with("/md/sync_action") && attribute.value.as_deref().map(str::trim_end) != Ok("idle")
+    })
+}
+
 fn of_attribute(attribute: &Attribute, syncs: bool, redaction: &Redaction) -> String {
     match &attribute.value {
         Ok(value) => redaction.attribute(&attribute.path, value.trim_end(), syncs),

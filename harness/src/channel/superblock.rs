@@ -3,23 +3,37 @@
 use mdlab_metadata::{Field, FieldValue, Format, Superblock, diff, locations};
 use mdlab_protocol::{Member, Observation};
 
-use super::superblocks;
-use crate::redaction::Redaction;
+use super::{superblocks, syncs_anywhere};
+use crate::redaction::{Origin, Redaction};
+
+/// A superblock as it was found.
+struct Found {
+    superblock: Superblock,
+    /// Whether a resync was under way then.
+    syncs: bool,
+}
+
+impl Found {
+    fn value(&self, name: &str, value: &FieldValue, redaction: &Redaction) -> String {
+        redaction.value(Origin { array: self.superblock.uuid(), syncs: self.syncs }, name, value)
+    }
+}
 
 pub(super) fn render(after: &Observation, before: Option<&Observation>, redaction: &Redaction) -> String {
-    after.members.iter().map(|member| of_member(member, before, redaction)).collect()
+    after.members.iter().map(|member| of_member(member, after, before, redaction)).collect()
 }
 
 /// For the story: a line for each superblock that is new or gone, and one for each field that changed.
 pub(crate) fn changes_of_all(after: &Observation, before: Option<&Observation>, redaction: &Redaction) -> Vec<String> {
     let nothing = Observation::default();
-    let (earlier, later) = (superblocks(before.unwrap_or(&nothing)), superblocks(after));
+    let before = before.unwrap_or(&nothing);
+    let (earlier, later) = (all(before), all(after));
     let mut lines = Vec::new();
-    for (path, format, superblock) in &later {
+    for (path, format, found) in &later {
         match earlier.iter().find(|(other, at, _)| other == path && at == format) {
-            None => lines.push(format!("{path}: a superblock {format}, {}", summary(superblock))),
+            None => lines.push(format!("{path}: a superblock {format}, {}", summary(found, redaction))),
             Some((_, _, before)) => {
-                let changed = changed_fields(before, superblock, redaction);
+                let changed = changed_fields(before, found, redaction);
                 lines.extend(changed.iter().map(|line| format!("{path}: {line}")));
             }
         }
@@ -30,17 +44,28 @@ pub(crate) fn changes_of_all(after: &Observation, before: Option<&Observation>, 
     lines
 }
 
-fn summary(superblock: &Superblock) -> String {
-    let sum = if superblock.checksum().is_valid() { "valid" } else { "WRONG" };
-    format!("events {}, checksum {sum}", superblock.events())
+fn all(observation: &Observation) -> Vec<(&str, Format, Found)> {
+    let syncs = syncs_anywhere(observation);
+    let found = superblocks(observation).into_iter();
+    found.map(|(path, format, superblock)| (path, format, Found { superblock, syncs })).collect()
 }
 
-fn of_member(member: &Member, before: Option<&Observation>, redaction: &Redaction) -> String {
-    let earlier = before.and_then(|before| before.members.iter().find(|earlier| earlier.path == member.path));
+fn summary(found: &Found, redaction: &Redaction) -> String {
+    let sum = if found.superblock.checksum().is_valid() { "valid" } else { "WRONG" };
+    let events = found.value("events", &FieldValue::Unsigned(found.superblock.events()), redaction);
+    format!("events {events}, checksum {sum}")
+}
+
+fn of_member(member: &Member, after: &Observation, before: Option<&Observation>, redaction: &Redaction) -> String {
+    let earlier = |before: &Observation, format| {
+        let member = before.members.iter().find(|earlier| earlier.path == member.path)?;
+        read(before, member, format)
+    };
     let mut text = String::new();
     for location in locations(member.bytes) {
         let title = format!("{} {} at {} bytes", member.path, location.format, location.offset);
-        match (earlier.and_then(|earlier| read(earlier, location.format)), read(member, location.format)) {
+        let earlier = before.and_then(|before| earlier(before, location.format));
+        match (earlier, read(after, member, location.format)) {
             (None, None) => {}
             (Some(Ok(before)), Some(Ok(after))) => text.push_str(&changes(&title, &before, &after, redaction)),
             (_, Some(Ok(after))) => text.push_str(&whole(&title, &after, redaction)),
@@ -51,30 +76,32 @@ fn of_member(member: &Member, before: Option<&Observation>, redaction: &Redactio
     if text.is_empty() { format!("{}: no superblock\n", member.path) } else { text }
 }
 
-fn read(member: &Member, format: Format) -> Option<Result<Superblock, String>> {
+fn read(observation: &Observation, member: &Member, format: Format) -> Option<Result<Found, String>> {
     let offset = format.offset(member.bytes)?;
     let region = member.superblocks.iter().find(|region| region.offset == offset)?;
-    Some(Superblock::decode(format, &region.bytes).map_err(|error| error.to_string()))
+    let found = |superblock| Found { superblock, syncs: syncs_anywhere(observation) };
+    Some(Superblock::decode(format, &region.bytes).map(found).map_err(|error| error.to_string()))
 }
 
-fn whole(title: &str, superblock: &Superblock, redaction: &Redaction) -> String {
-    let line = |field: &Field| format!("    {:18} {}\n", field.name, redaction.value(&field.name, &field.value));
-    format!("{title}\n{}", superblock.fields().iter().map(line).collect::<String>())
+fn whole(title: &str, found: &Found, redaction: &Redaction) -> String {
+    let line = |field: &Field| format!("    {:18} {}\n", field.name, found.value(&field.name, &field.value, redaction));
+    format!("{title}\n{}", found.superblock.fields().iter().map(line).collect::<String>())
 }
 
-fn changes(title: &str, before: &Superblock, after: &Superblock, redaction: &Redaction) -> String {
+fn changes(title: &str, before: &Found, after: &Found, redaction: &Redaction) -> String {
     let lines: String = changed_fields(before, after, redaction).iter().map(|line| format!("    {line}\n")).collect();
     if lines.is_empty() { format!("{title}: as before\n") } else { format!("{title}, changed\n{lines}") }
 }
 
 /// The fields that differ, as far as they still do when redacted: that a time passed is no change.
-fn changed_fields(before: &Superblock, after: &Superblock, redaction: &Redaction) -> Vec<String> {
-    let side = |name: &str, value: Option<&FieldValue>| {
-        value.map_or_else(|| "absent".to_owned(), |value| redaction.value(name, value))
+fn changed_fields(before: &Found, after: &Found, redaction: &Redaction) -> Vec<String> {
+    let side = |found: &Found, name: &str, value: Option<&FieldValue>| {
+        value.map_or_else(|| "absent".to_owned(), |value| found.value(name, value, redaction))
     };
-    let changes = diff(before, after);
+    let changes = diff(&before.superblock, &after.superblock);
     let sides = changes.iter().map(|change| {
-        (&change.name, side(&change.name, change.before.as_ref()), side(&change.name, change.after.as_ref()))
+        let name = &change.name;
+        (name, side(before, name, change.before.as_ref()), side(after, name, change.after.as_ref()))
     });
     let changed = sides.filter(|(_, before, after)| before != after);
     changed.map(|(name, before, after)| format!("{name:18} {before} -> {after}")).collect()
