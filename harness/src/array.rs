@@ -55,6 +55,14 @@ impl Level {
         }
     }
 
+    /// The kernel's module that brings it (drivers/md/Makefile).
+    pub(crate) fn module(self) -> &'static str {
+        match self {
+            Self::Raid4 | Self::Raid5 | Self::Raid6 => "raid456",
+            _ => self.name(),
+        }
+    }
+
     /// How many members may be lost in any case; a mirror of more than two and a raid10 may survive more.
     pub fn tolerates(self) -> usize {
         match self {
@@ -79,6 +87,10 @@ pub struct Array {
     options: Vec<String>,
     members: Vec<String>,
     spares: usize,
+    /// The last member is a journal.
+    journal: bool,
+    /// The first member that is write-mostly.
+    write_mostly: Option<usize>,
 }
 
 /// Mebibytes, in bytes.
@@ -89,7 +101,8 @@ pub const fn mib(count: u64) -> u64 {
 impl Array {
     /// An array of a level, `/dev/md0`.
     pub fn new(level: Level) -> Self {
-        Self { node: "/dev/md0".into(), level, options: Vec::new(), members: Vec::new(), spares: 0 }
+        let (options, members) = (Vec::new(), Vec::new());
+        Self { node: "/dev/md0".into(), level, options, members, spares: 0, journal: false, write_mostly: None }
     }
 
     /// A mirror.
@@ -117,6 +130,18 @@ impl Array {
     /// The last so many members are spares.
     pub fn spares(mut self, count: usize) -> Self {
         self.spares = count;
+        self
+    }
+
+    /// The last member is a write journal.
+    pub fn journaled(mut self) -> Self {
+        self.journal = true;
+        self
+    }
+
+    /// The members from this one on are write-mostly. The option stands before it, and holds for all that follow.
+    pub fn write_mostly_from(mut self, index: usize) -> Self {
+        self.write_mostly = Some(index);
         self
     }
 
@@ -168,11 +193,16 @@ impl Array {
     pub(crate) fn create(&self, tool: Tool) -> Vec<String> {
         let mut line = line(tool, "create", &self.node);
         line.extend(["--level", self.level.name(), "--raid-devices"].map(str::to_owned));
-        line.push((self.members.len() - self.spares).to_string());
+        line.push((self.members.len() - self.spares - usize::from(self.journal)).to_string());
         if self.spares > 0 {
             line.extend(["--spare-devices".to_owned(), self.spares.to_string()]);
         }
-        line.extend(self.options.iter().chain(&self.members).cloned());
+        line.extend(self.options.iter().cloned());
+        for (index, member) in self.members.iter().enumerate() {
+            let write_mostly = (self.write_mostly == Some(index)).then_some("--write-mostly");
+            let journal = (self.journal && index + 1 == self.members.len()).then_some("--write-journal");
+            line.extend(write_mostly.into_iter().chain(journal).chain([member.as_str()]).map(str::to_owned));
+        }
         line
     }
 
@@ -196,4 +226,22 @@ fn line(tool: Tool, verb: &str, node: &str) -> Vec<String> {
         Tool::Ioctl => ("md", verb.to_owned()),
     };
     vec![program.to_owned(), verb, node.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_one_member_stands_before_it() {
+        let options = "--level raid1 --raid-devices 2 --bitmap internal a --write-mostly b";
+        let mirror = Array::raid1().with("--bitmap internal").write_mostly_from(1).on(["a", "b"]);
+        assert_eq!(mirror.create(Tool::Mdadm).join(" "), format!("mdadm --create /dev/md0 {options}"));
+        assert_eq!(mirror.create(Tool::Ioctl).join(" "), format!("md create /dev/md0 {options}"));
+
+        let options = "--level raid5 --raid-devices 2 --spare-devices 1 a b c --write-journal d";
+        let journaled = Array::raid5().spares(1).journaled().on(["a", "b", "c", "d"]);
+        assert_eq!(journaled.create(Tool::Mdadm).join(" "), format!("mdadm --create /dev/md0 {options}"));
+        assert_eq!(journaled.assemble(Tool::Mdadm).join(" "), "mdadm --assemble /dev/md0 a b c d");
+    }
 }

@@ -3,7 +3,9 @@
 mod arrays;
 mod data;
 mod faults;
+mod files;
 mod ioctls;
+mod members;
 mod needs;
 mod reports;
 mod sync;
@@ -159,13 +161,6 @@ impl Guest {
         }
     }
 
-    /// Writes the raw recording, as [`Recording`] in JSON, to where a failure writes its evidence too.
-    pub fn keep_recording(&self) {
-        let folder = folder::evidence(&self.session.recording().machine, &self.title);
-        let outcome = folder.and_then(|folder| folder::write_recording(&folder, self.session.recording()));
-        self.expect(outcome);
-    }
-
     fn command(&mut self, argv: &[String], answer: Option<&str>) {
         let outcome = self.session.run(argv, answer).cloned();
         let command = self.expect(outcome);
@@ -186,6 +181,18 @@ impl Guest {
         let said = String::from_utf8_lossy(said).trim().replace('\n', "; ");
         let text = format!("expected `{}` to {wanted}, it ended with {}: {said}", command.line(), command.ending());
         self.expect(Err(self.session.failure(Class::Tool, text)))
+    }
+}
+
+/// The raw recording of every scenario is kept, as [`Recording`] in JSON, where a failure writes its evidence.
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let recording = self.session.evidence();
+        let folder = folder::evidence(&recording.machine, &self.title);
+        if let Err(failure) = folder.and_then(|folder| folder::write_recording(&folder, &recording)) {
+            // How the scenario ended matters more.
+            eprintln!("mdlab: {failure}");
+        }
     }
 }
 
@@ -215,8 +222,7 @@ fn fail(mut failure: Failure, title: &str, session: Option<&Session>) -> ! {
     if let Some(session) = session
         && let Ok(folder) = folder::evidence(&session.recording().machine, title)
     {
-        // The failure itself matters more than a failure to write it down.
-        let _ = folder::write_recording(&folder, &session.evidence());
+        // The failure itself matters more than a failure to write it down. The recording is kept when the guest is dropped.
         let _ = std::fs::write(folder.join("console.log"), session.console());
         failure.evidence.folder = Some(folder);
     }

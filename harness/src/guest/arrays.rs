@@ -1,4 +1,4 @@
-//! What is done with arrays and their members.
+//! What is done with arrays.
 
 use mdlab_metadata::Superblock;
 
@@ -21,9 +21,59 @@ impl Guest {
         });
     }
 
+    /// Takes an array for granted whose resync from its start waits until [`Guest::make_read_only`] says that it may be
+    /// written to.
+    pub fn given_unsynced(&mut self, array: &Array) {
+        self.given(array);
+        self.start_read_only(true);
+        self.prepare(|guest| {
+            guest.stop(array, Tool::Mdadm);
+            guest.assemble_with(array, "--update=resync");
+        });
+        self.start_read_only(false);
+    }
+
     /// Assembles an array from its members.
     pub fn assemble(&mut self, array: &Array, tool: Tool) {
         self.command(&array.assemble(tool), None);
+    }
+
+    /// Has mdadm assemble an array from its members with options such as `--update=resync`.
+    pub fn assemble_with(&mut self, array: &Array, options: &str) {
+        let (program, rest) = (array.assemble(Tool::Mdadm), self.words(options));
+        self.command(&[&program[..2], &rest, &program[2..]].concat(), None);
+    }
+
+    /// Has mdadm assemble an array from these members alone: that others are missing is meant.
+    pub fn assemble_degraded(&mut self, array: &Array, members: &[String]) {
+        self.run(&format!("mdadm --assemble --run {} {}", array.node(), members.join(" ")));
+    }
+
+    /// Has mdadm assemble an array from these members alone, whatever speaks against it.
+    pub fn force(&mut self, array: &Array, members: &[String]) {
+        self.run(&format!("mdadm --assemble --force --run {} {}", array.node(), members.join(" ")));
+    }
+
+    /// Changes an array's shape, as `mdadm --grow` is told to: `--raid-devices 4`.
+    pub fn grow(&mut self, array: &Array, change: &str) {
+        self.run(&format!("mdadm --grow {} {change}", array.node()));
+    }
+
+    /// Has an array never mark itself clean once it was written to, so that what follows finds it dirty.
+    pub fn keep_dirty(&mut self, array: &Array) {
+        self.set(array, "safe_mode_delay", "0");
+    }
+
+    /// Lets an array be read only, or be written to again.
+    pub fn make_read_only(&mut self, array: &Array, whether: bool) {
+        let action = if whether { "--readonly" } else { "--readwrite" };
+        self.command(&["mdadm", action, array.node()].map(str::to_owned), None);
+    }
+
+    /// Has mdadm watch an array until [`Guest::terminate`]; each of its alerts is written to the kernel's log. How far a
+    /// rebuild happens to be when it looks is none of them.
+    pub fn monitor(&mut self, array: &Array) -> Job {
+        self.start(&format!("mdadm --monitor --delay 1 --increment 99 --program /sbin/md-alert {}", array.node()))
     }
 
     /// Stops an array.
@@ -34,30 +84,6 @@ impl Guest {
     /// Has somebody hold the array open, until [`Guest::terminate`].
     pub fn hold_open(&mut self, array: &Array) -> Job {
         self.start(&format!("sh -c 'exec sleep infinity < {}'", array.node()))
-    }
-
-    /// Marks a member as faulty.
-    pub fn fail(&mut self, array: &Array, member: &str) {
-        self.manage(array, "--fail", member);
-    }
-
-    /// Removes a member that is faulty or a spare.
-    pub fn remove(&mut self, array: &Array, member: &str) {
-        self.manage(array, "--remove", member);
-    }
-
-    /// Adds a device, as a spare or where one is missing.
-    pub fn add(&mut self, array: &Array, member: &str) {
-        self.manage(array, "--add", member);
-    }
-
-    /// Adds a device that was a member before.
-    pub fn re_add(&mut self, array: &Array, member: &str) {
-        self.manage(array, "--re-add", member);
-    }
-
-    fn manage(&mut self, array: &Array, action: &str, member: &str) {
-        self.command(&["mdadm", array.node(), action, member].map(str::to_owned), None);
     }
 
     /// Writes a value to an attribute of the array in sysfs, as an administrator does.

@@ -4,8 +4,24 @@ use std::ops::Range;
 
 use super::Guest;
 use crate::array::Array;
+use crate::failure::Failure;
 
 impl Guest {
+    /// Takes an array for granted, as [`Guest::given`] does, that is full of the pattern.
+    pub fn given_filled(&mut self, array: &Array) {
+        self.given(array);
+        self.prepare(|guest| {
+            guest.fill(array);
+            guest.wait_idle();
+        });
+    }
+
+    /// Gives sectors of the array up.
+    pub fn discard(&mut self, array: &Array, sectors: Range<u64>) {
+        let (offset, length) = (sectors.start * 512, (sectors.end - sectors.start) * 512);
+        self.run(&format!("blkdiscard --offset {offset} --length {length} {}", array.node()));
+    }
+
     /// Writes the pattern over the whole array.
     pub fn fill(&mut self, array: &Array) {
         self.run(&format!("md fill {}", array.node()));
@@ -21,10 +37,27 @@ impl Guest {
         self.run(&format!("md check {} --seed 1", array.node()));
     }
 
+    /// Writes the pattern over all of each device.
+    pub fn fill_devices(&mut self, nodes: &[String]) {
+        nodes.iter().for_each(|node| self.run(&format!("md fill {node}")));
+    }
+
     /// Writes the pattern over some sectors of a device.
     pub fn fill_sectors(&mut self, node: &str, sectors: Range<u64>) {
         let (from, count) = (sectors.start, sectors.end - sectors.start);
         self.run(&format!("md fill {node} --from {from} --sectors {count}"));
+    }
+
+    /// Writes the pattern of [`Guest::overwrite`] over some sectors of a device.
+    pub fn overwrite_sectors(&mut self, node: &str, sectors: Range<u64>) {
+        let (from, count) = (sectors.start, sectors.end - sectors.start);
+        self.run(&format!("md fill {node} --seed 1 --from {from} --sectors {count}"));
+    }
+
+    /// Reads some sectors of a device: they must be as [`Guest::overwrite_sectors`] wrote them.
+    pub fn check_overwritten_sectors(&mut self, node: &str, sectors: Range<u64>) {
+        let (from, count) = (sectors.start, sectors.end - sectors.start);
+        self.run(&format!("md check {node} --seed 1 --from {from} --sectors {count}"));
     }
 
     /// Reads some sectors of a device: they must be as they were written.
@@ -40,6 +73,20 @@ impl Guest {
 
     /// Shows which sectors of the array lie where on its members.
     pub fn map(&mut self, array: &Array) {
-        self.run(&format!("md map {}", array.members().join(" ")));
+        self.places(array);
+    }
+
+    /// Which sectors of the pattern are left on the members, which are zero, and which hold something else: lines to compare.
+    pub fn places(&mut self, array: &Array) -> String {
+        let words = ["md", "map"].into_iter().chain(array.members().iter().map(String::as_str));
+        self.output(&words.collect::<Vec<_>>())
+    }
+
+    /// The bytes of a few sectors of a device, past any cache.
+    pub fn sectors(&mut self, node: &str, sectors: Range<u64>) -> Vec<u8> {
+        let outcome = u32::try_from((sectors.end - sectors.start) * 512)
+            .map_err(|_| Failure::usage(format!("expected a few sectors of `{node}`, got {sectors:?}")))
+            .and_then(|length| self.session.read(node, sectors.start * 512, length));
+        self.expect(outcome)
     }
 }

@@ -29,9 +29,13 @@ impl Fault {
         let flakey = |feature: &str| format!("0 {sectors} flakey {disk} 0 0 3600 1 {feature}");
         match self {
             Self::None => format!("0 {sectors} linear {disk} 0"),
-            Self::Errors(Range { start, end }) => {
-                let (bad, rest) = (end - start, sectors - end);
-                format!("0 {start} linear {disk} 0\\n{start} {bad} error\\n{end} {rest} linear {disk} {end}")
+            Self::Errors(bad) => {
+                let good = |Range { start, end }| (start, end, format!("linear {disk} {start}"));
+                let pieces = [good(0..bad.start), (bad.start, bad.end, "error".to_owned()), good(bad.end..sectors)];
+                // device-mapper takes no targets of no length: bad sectors may begin or end where the disk does.
+                let pieces = pieces.iter().filter(|(start, end, _)| start < end);
+                let lines = pieces.map(|(start, end, target)| format!("{start} {} {target}", end - start));
+                lines.collect::<Vec<_>>().join("\\n")
             }
             Self::WriteErrors => flakey("error_writes"),
             Self::DroppedWrites => flakey("drop_writes"),
@@ -46,12 +50,11 @@ impl Guest {
     /// of those.
     pub fn fragile(&mut self, count: u32, bytes: u64) -> Vec<String> {
         let disks = self.loops(count, bytes);
-        self.prepare(|guest| {
-            for disk in &disks {
-                let table = Fault::None.table(disk, bytes / 512);
-                guest.command(&["dmsetup", "create", &behind(disk), "--table", &table].map(str::to_owned), None);
-            }
-        });
+        let create = |disk: &String| {
+            format!("dmsetup create {} --table '{}'", behind(disk), Fault::None.table(disk, bytes / 512))
+        };
+        let script = disks.iter().map(create).collect::<Vec<_>>().join(" && ");
+        self.prepare(|guest| guest.command(&["sh", "-c", &script].map(str::to_owned), None));
         let nodes: Vec<String> = disks.iter().map(|disk| format!("/dev/mapper/{}", behind(disk))).collect();
         self.fragile.extend(nodes.iter().zip(disks).map(|(node, disk)| (node.clone(), disk, bytes / 512)));
         nodes
@@ -59,17 +62,23 @@ impl Guest {
 
     /// From now on this is wrong with a disk from [`Guest::fragile`].
     pub fn inflict(&mut self, node: &str, fault: &Fault) {
-        let known = self.fragile.iter().find(|(known, ..)| known == node).cloned();
+        self.inflict_on(&[node.to_owned()], fault);
+    }
+
+    fn inflict_on(&mut self, nodes: &[String], fault: &Fault) {
+        let loads = nodes.iter().map(|node| self.load(node, fault)).collect::<String>();
+        // Nobody else's data may be flushed meanwhile.
+        let script = format!("{loads}dmsetup suspend --noflush --nolockfs {0} && dmsetup resume {0}", nodes.join(" "));
+        self.untraced(|guest| guest.command(&["sh", "-c", &script].map(str::to_owned), None));
+    }
+
+    /// Gives a disk another table, which holds from its next resumption on.
+    fn load(&self, node: &str, fault: &Fault) -> String {
+        let known = self.fragile.iter().find(|(known, ..)| known == node);
         let unknown = || Failure::usage(format!("expected a disk from `Guest::fragile`, got `{node}`"));
         let (_, disk, sectors) = self.expect(known.ok_or_else(unknown));
-        let (name, table) = (behind(&disk), fault.table(&disk, sectors));
-        // A table of several lines can only come through standard input. Nobody else's data may be flushed meanwhile.
-        self.untraced(|guest| {
-            let script = format!("printf '{table}\\n' | dmsetup load {name}");
-            guest.command(&["sh", "-c", &script].map(str::to_owned), None);
-            guest.run(&format!("dmsetup suspend --noflush --nolockfs {name}"));
-            guest.run(&format!("dmsetup resume {name}"));
-        });
+        // A table of several lines can only come through standard input.
+        format!("printf '{}\\n' | dmsetup load {} && ", fault.table(disk, *sectors), behind(disk))
     }
 
     /// Has a disk from [`Guest::fragile`] answer nothing until [`Guest::resume`].
@@ -80,6 +89,32 @@ impl Guest {
     /// Has a stalled disk answer again.
     pub fn resume(&mut self, node: &str) {
         self.untraced(|guest| guest.run(&format!("dmsetup resume {node}")));
+    }
+
+    /// From now on nothing that is written reaches these disks, although they say so: when power fails at this moment, this
+    /// is what they hold. md must be stopped before [`Guest::restore_power`], for it does not know.
+    pub fn cut_power(&mut self, nodes: &[String]) {
+        self.inflict_on(nodes, &Fault::DroppedWrites);
+    }
+
+    /// Has disks work again, and udev find out what is on them.
+    pub fn restore_power(&mut self, nodes: &[String]) {
+        self.inflict_on(nodes, &Fault::None);
+    }
+
+    /// Has udev not look at devices again that were open for writing. How often it reads one, and how many of its errors the
+    /// kernel's rate limit lets through, is luck.
+    pub fn watch_nothing(&mut self) {
+        let rule = r#"SUBSYSTEM=="block", OPTIONS+="nowatch""#;
+        let script = format!(
+            "mkdir -p /run/udev/rules.d && echo '{rule}' > /run/udev/rules.d/99-unwatched.rules && udevadm control --reload"
+        );
+        self.prepare(|guest| guest.command(&["sh", "-c", &script].map(str::to_owned), None));
+    }
+
+    /// Shows the bad-block log of a member.
+    pub fn bad_blocks(&mut self, member: &str) {
+        self.run(&format!("mdadm --examine-badblocks {member}"));
     }
 
     /// Attaches a SCSI disk of so many mebibytes, `/dev/sda`, which can be pulled.
@@ -99,4 +134,18 @@ impl Guest {
 /// The name of the device-mapper device in front of a disk.
 fn behind(disk: &str) -> String {
     disk.replace("/dev/", "fragile-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+
+    #[test]
+    fn a_table_has_no_empty_pieces() {
+        let table = |bad| Fault::Errors(bad).table("/dev/loop0", 100);
+        assert_eq!(table(8..16), "0 8 linear /dev/loop0 0\\n8 8 error\\n16 84 linear /dev/loop0 16");
+        assert_eq!(table(0..16), "0 16 error\\n16 84 linear /dev/loop0 16");
+        assert_eq!(table(8..100), "0 8 linear /dev/loop0 0\\n8 92 error");
+        assert_eq!(table(0..100), "0 100 error");
+    }
 }

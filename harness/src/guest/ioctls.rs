@@ -6,6 +6,11 @@ use super::Guest;
 use crate::channel::differences;
 
 impl Guest {
+    /// Makes an md node that holds no array, and asks it for nothing but md's version.
+    pub fn new_node(&mut self, node: &str) {
+        self.run(&format!("md ioctl --new {node} RAID_VERSION"));
+    }
+
     /// One ioctl on a node, `GET_DISK_INFO number=1`, which must succeed.
     pub fn ioctl(&mut self, node: &str, request: &str) {
         self.run(&format!("md ioctl {node} {request}"));
@@ -13,9 +18,18 @@ impl Guest {
 
     /// One ioctl on a node, as a step of its own, that must fail.
     pub fn denied(&mut self, node: &str, request: &str) -> Denial {
+        self.denial(&format!("md ioctl {node} {request}"))
+    }
+
+    /// As [`Guest::denied`], from a process that has opened the node and then given up every privilege.
+    pub fn denied_to_nobody(&mut self, node: &str, request: &str) -> Denial {
+        self.denial(&format!("md ioctl --unprivileged {node} {request}"))
+    }
+
+    fn denial(&mut self, line: &str) -> Denial {
         let before = self.session.observe();
         let before = self.expect(before);
-        self.step(request, |guest| guest.refused(|guest| guest.ioctl(node, request)));
+        self.step("denied", |guest| guest.refused(|guest| guest.run(line)));
         let Some(step) = self.recording().steps.last() else { return Denial::default() };
         let outputs = step.commands.iter().map(|command| &command.output);
         let printed: String = outputs

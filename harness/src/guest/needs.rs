@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use mdlab_protocol::Exit;
+
 use super::Guest;
 use crate::array::Level;
 use crate::failure::Failure;
@@ -15,6 +17,8 @@ pub enum Need {
     Level(Level),
     /// `--bitmap lockless`.
     LocklessBitmap,
+    /// A level that is a module, so that [`Guest::unload`] can take it away.
+    Module(Level),
 }
 
 impl From<Level> for Need {
@@ -32,6 +36,7 @@ impl Guest {
         match need.into() {
             Need::Level(level) => self.lacks_level(level),
             Need::LocklessBitmap => self.lacks_lockless_bitmap(),
+            Need::Module(level) => self.lacks_module(level),
         }
     }
 
@@ -44,9 +49,26 @@ impl Guest {
         (!there).then(|| format!("Linux {linux} has no {level}: {option} is not set, or its module is not at hand"))
     }
 
+    fn lacks_module(&mut self, level: Level) -> Option<String> {
+        // What is built in may have a folder there, for its parameters, but no state.
+        let probe = ["sh", "-c", &format!("test -e /sys/module/{}/initstate", level.module())].map(str::to_owned);
+        let outcome = self.session.run(&probe, None).map(|command| command.exit);
+        let there = self.expect(outcome) == Some(Exit::Status(0));
+        let (option, linux) = (level.option(), &self.recording().machine.kernel);
+        (!there).then(|| format!("Linux {linux} has no module of {level}: {option} is not `m`"))
+    }
+
+    /// Takes a level away from the kernel for good. RUN_ARRAY fails then: what a tool has written is all that is written.
+    pub fn unload(&mut self, level: Level) {
+        // The kernel would load the module again as soon as an array asks for it (`md_run` of drivers/md/md.c).
+        let outcome = self.session.write("/proc/sys/kernel/modprobe", "/nowhere");
+        self.expect(outcome);
+        self.prepare(|guest| guest.run(&format!("rmmod {}", level.module())));
+    }
+
     fn lacks_lockless_bitmap(&mut self) -> Option<String> {
         // An array's node is enough to be told which kinds there are.
-        self.prepare(|guest| guest.ioctl("--new /dev/md127", "RAID_VERSION"));
+        self.prepare(|guest| guest.new_node("/dev/md127"));
         let attributes = self.recording().steps.last().map(|step| step.after.attributes.as_slice()).unwrap_or_default();
         let kinds = attributes.iter().find(|attribute| attribute.path == "md127/md/bitmap_type");
         let there = kinds.is_some_and(|kinds| kinds.value.as_ref().is_ok_and(|kinds| kinds.contains("llbitmap")));

@@ -3,19 +3,22 @@
 use super::Guest;
 use crate::array::Array;
 
-/// Lines of the form `NAME : VALUE`, in the order in which they were printed.
+/// All lines that are not empty, in the order in which they were printed; of the form `NAME : VALUE` for the most part. Any
+/// white space is one space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report(Vec<(String, String)>);
 
 impl Report {
     fn read(text: &str) -> Self {
-        let lines = text.lines().filter_map(|line| line.split_once(" : "));
-        Self(lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect())
+        let single = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let pairs = lines.map(|line| line.split_once(" : ").unwrap_or((line, "")));
+        Self(pairs.map(|(name, value)| (single(name), single(value))).collect())
     }
 
-    /// The value of a line.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    /// Every line: its name and its value. A line without a colon is a name without a value.
+    pub fn lines(&self) -> &[(String, String)] {
+        &self.0
     }
 }
 
@@ -25,13 +28,18 @@ impl Guest {
         Report::read(&self.output(&["mdadm", "--examine", member]))
     }
 
+    /// What `mdadm --examine-badblocks` says of a member.
+    pub fn examine_bad_blocks(&mut self, member: &str) -> Report {
+        Report::read(&self.output(&["mdadm", "--examine-badblocks", member]))
+    }
+
     /// What `mdadm --detail` says of an array.
     pub fn detail(&mut self, array: &Array) -> Report {
         Report::read(&self.output(&["mdadm", "--detail", array.node()]))
     }
 
     /// What a command prints on its standard output.
-    fn output(&mut self, argv: &[&str]) -> String {
+    pub(super) fn output(&mut self, argv: &[&str]) -> String {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let outcome = self.session.run(&argv, None).cloned();
         let command = self.expect(outcome);
@@ -46,8 +54,8 @@ mod tests {
 
     #[test]
     fn lines_are_names_and_values() {
-        let report = Report::read("/dev/loop0:\n          Magic : a92b4efc\n     Raid Level : raid1\n");
-        assert_eq!(report.get("Raid Level"), Some("raid1"));
-        assert_eq!(report.get("/dev/loop0:"), None);
+        let report = Report::read("/dev/loop0:\n          Magic : a92b4efc\n\n  0   7   0  active \n");
+        let expected = [("/dev/loop0:", ""), ("Magic", "a92b4efc"), ("0 7 0 active", "")];
+        assert_eq!(report.lines(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 }

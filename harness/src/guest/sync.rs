@@ -30,18 +30,36 @@ impl Guest {
         self.wait_idle();
     }
 
-    /// Has every resync, recovery, check and reshape crawl until [`Guest::release_sync`], so that it is still under way when
-    /// a step ends. Where exactly it stands then, and whether it has been checkpointed, is luck.
+    /// Has the next resync of an array, or one of its kin, stop at this sector of its members until
+    /// [`Guest::release_sync`]: at 0 it has begun and done nothing.
+    pub fn hold_sync(&mut self, array: &Array, sector: u64) {
+        let outcome = self.session.write(&array.attribute("sync_max"), &sector.to_string());
+        self.expect(outcome);
+    }
+
+    /// Lets it go on.
+    pub fn release_sync(&mut self, array: &Array) {
+        let outcome = self.session.write(&array.attribute("sync_max"), "max");
+        self.expect(outcome);
+    }
+
+    /// Has every resync of every array crawl until [`Guest::hasten_syncs`]. It is for arrays that do not exist yet, because
+    /// where a resync stands then, and whether it has been checkpointed, is luck: [`Guest::hold_sync`] leaves nothing to it.
     ///
     /// md paces them by two limits (`dev.raid.speed_limit_min` and `_max`, in KiB/s): above the upper one it pauses for half
     /// a second before each further window (`md_do_sync` in drivers/md/md.c).
-    pub fn hold_sync(&mut self) {
-        self.limit_sync([SLOWEST, SLOWEST]);
+    pub fn slow_syncs(&mut self) {
+        self.limit_syncs([SLOWEST, SLOWEST]);
+    }
+
+    /// Lets them run as fast as they can.
+    pub fn hasten_syncs(&mut self) {
+        self.limit_syncs(DEFAULT_SPEED);
     }
 
     /// Has arrays start read-only until something is written to them: nothing is resynced, no superblock written before.
-    pub fn start_read_only(&mut self) {
-        self.set_parameter("md_mod", "start_ro", "1");
+    pub fn start_read_only(&mut self, whether: bool) {
+        self.set_parameter("md_mod", "start_ro", if whether { "1" } else { "0" });
     }
 
     /// Sets a parameter of a kernel module, `/sys/module/MODULE/parameters/NAME`.
@@ -50,12 +68,7 @@ impl Guest {
         self.expect(outcome);
     }
 
-    /// Lets resyncs and their kin run as fast as they can.
-    pub fn release_sync(&mut self) {
-        self.limit_sync(DEFAULT_SPEED);
-    }
-
-    fn limit_sync(&mut self, [min, max]: [&str; 2]) {
+    fn limit_syncs(&mut self, [min, max]: [&str; 2]) {
         for (name, limit) in [("min", min), ("max", max)] {
             let outcome = self.session.write(&format!("/proc/sys/dev/raid/speed_limit_{name}"), limit);
             self.expect(outcome);

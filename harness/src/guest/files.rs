@@ -1,0 +1,35 @@
+//! File systems on arrays.
+
+use super::Guest;
+use crate::array::Array;
+
+/// Where they are mounted.
+const MOUNT: &str = "/mnt";
+
+impl Guest {
+    /// Makes an ext4 of 4 KiB blocks on an array. What mke2fs would discard beforehand stays as it is.
+    pub fn format(&mut self, array: &Array) {
+        self.run(&format!("mkfs.ext4 -q -b 4096 -E nodiscard {}", array.node()));
+    }
+
+    /// Mounts what is on an array, at `/mnt`.
+    pub fn mount(&mut self, array: &Array) {
+        self.run(&format!("mount {} {MOUNT}", array.node()));
+    }
+
+    /// Unmounts what is at `/mnt`.
+    pub fn unmount(&mut self) {
+        self.run(&format!("umount {MOUNT}"));
+    }
+
+    /// Deletes a file, and sees to it that the disks know.
+    pub fn delete(&mut self, path: &str) {
+        self.run(&format!("rm {path}"));
+        self.run("sync");
+    }
+
+    /// Discards what no file at `/mnt` holds.
+    pub fn trim(&mut self) {
+        self.run(&format!("fstrim -v {MOUNT}"));
+    }
+}
