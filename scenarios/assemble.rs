@@ -160,7 +160,7 @@ fn forced(mut guest: Guest) {
     });
     guest.trace_nothing();
 
-    guest.step("force", |g| g.run("mdadm --assemble --force /dev/md0 /dev/loop0 /dev/loop1 /dev/loop2"));
+    guest.step("force", |g| g.assemble_with(&array, "--force"));
 
     assert_story!(guest);
 }
@@ -173,11 +173,11 @@ fn forced(mut guest: Guest) {
 #[case::resync("--update=resync")]
 #[case::no_bad_blocks("--update=no-bbl")]
 fn updates(mut guest: Guest, #[case] update: &str) {
-    stopped(&mut guest);
+    let array = stopped(&mut guest);
     guest.trace_nothing();
 
     guest.step("assemble", |g| {
-        g.run(&format!("mdadm --assemble {update} /dev/md0 /dev/loop0 /dev/loop1"));
+        g.assemble_with(&array, update);
         g.wait_idle();
     });
 

@@ -15,11 +15,9 @@ fn lays_out(
 ) {
     needs!(guest, level);
     let array = Array::new(level).on(guest.loops(4, mib(6)));
-    guest.given(&array);
+    guest.given_filled(&array);
     guest.trace_nothing();
-    guest.prepare(|g| g.fill(&array));
 
-    guest.step("idle", |g| g.wait_idle());
     guest.step("map", |g| g.map(&array));
     guest.prepare(|g| g.stop(&array, Mdadm));
     guest.prepare(|g| g.assemble(&array, Mdadm));
@@ -28,90 +26,98 @@ fn lays_out(
     assert_story!(guest);
 }
 
-/// An array that has lost as many disks as it may gives every byte back and takes new ones; so it does with new disks in
-/// their places, and when the others are lost instead. No snapshots: how often the events are counted on such a long way
-/// depends on where each checkpoint falls.
-#[rstest]
-fn survives(
-    mut guest: Guest,
-    #[values(Level::Raid1, Level::Raid4, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
-) {
-    let array = Array::new(level).on(guest.loops(4, mib(6)));
-    guest.given(&array);
-    let fresh = guest.loops(level.tolerates() as u32, mib(6));
-    guest.trace_nothing();
-    guest.fill(&array);
+/// A raid10 whose copies are spread in a way: `n2`, `f2`, `o2`.
+fn raid10(layout: &str) -> Array {
+    Array::new(Level::Raid10).with(&format!("--layout {layout}"))
+}
 
-    guest.step("lose", |g| (0..level.tolerates()).for_each(|lost| g.fail(&array, array.member(lost))));
+/// An array that has lost as many disks as it may gives every byte back and takes new ones; so it does with new disks in
+/// their places, and when the others are lost instead. The first four disks are members, the others take the places of
+/// those that are lost.
+///
+/// A mirror of four may lose three. raid10 keeps two copies of each chunk: near copies on disks 0 and 1, or on 2 and 3 (so
+/// it may lose 0 and 2); far and offset copies on a disk and the one after it, and on 3 and 0 (so 0 and 2 again, or 1 and
+/// 3).
+#[rstest]
+#[case::raid1(Array::raid1(), &[0, 1, 2], &[3, 4, 5])]
+#[case::raid4(Array::new(Level::Raid4), &[0], &[2])]
+#[case::raid5(Array::raid5(), &[0], &[2])]
+#[case::raid6(Array::new(Level::Raid6), &[0, 1], &[2, 3])]
+#[case::raid10_near(raid10("n2"), &[0, 2], &[1, 3])]
+#[case::raid10_far(raid10("f2"), &[0, 2], &[1, 3])]
+#[case::raid10_offset(raid10("o2"), &[0, 2], &[1, 3])]
+#[case::v0_90(Array::raid5().with("--metadata 0.90"), &[0], &[2])]
+#[case::v1_0(Array::raid5().with("--metadata 1.0"), &[0], &[2])]
+fn survives(mut guest: Guest, #[case] array: Array, #[case] lost: &[usize], #[case] then: &[usize]) {
+    let disks = guest.loops(4 + lost.len() as u32, mib(6));
+    let array = array.on(&disks[..4]);
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.step("lose", |g| lost.iter().for_each(|disk| g.fail(&array, &disks[*disk])));
     guest.step("read degraded", |g| g.check(&array));
     guest.step("write degraded", |g| g.overwrite(&array));
-    guest.step("rebuild", |g| {
-        fresh.iter().for_each(|disk| g.add(&array, disk));
-        g.wait_idle();
-        g.check_overwritten(&array);
-    });
-    guest.step("lose others", |g| (2..2 + level.tolerates()).for_each(|lost| g.fail(&array, array.member(lost))));
+    guest.step("add", |g| disks[4..].iter().for_each(|disk| g.add(&array, disk)));
+    guest.step("rebuild", |g| g.wait_idle());
+    guest.step("read", |g| g.check_overwritten(&array));
+    guest.step("lose others", |g| then.iter().for_each(|disk| g.fail(&array, &disks[*disk])));
     guest.step("read from the rebuilt", |g| g.check_overwritten(&array));
-
-    guest.keep_recording();
 }
 
-/// What a file system trims is given up, and what it holds is not. raid4, 5 and 6 trim only where the administrator vouches
-/// for the disks (`devices_handle_discard_safely`). Blocks of 4 KiB, because of [`discards_too_much`].
+/// A spare that took over holds what the disk before it held: it is read once another disk is gone, or its only copy.
 #[rstest]
-fn trims(
-    mut guest: Guest,
-    #[values(Level::Linear, Level::Raid0, Level::Raid1, Level::Raid4, Level::Raid5, Level::Raid6, Level::Raid10)]
-    level: Level,
-) {
-    needs!(guest, level);
-    let array = Array::new(level).chunk(64).on(guest.loops(4, mib(8)));
-    guest.set_parameter("raid456", "devices_handle_discard_safely", "Y");
-    guest.given(&array);
+#[case::raid1(Array::raid1(), &[0, 2, 3])]
+#[case::raid4(Array::new(Level::Raid4), &[0])]
+#[case::raid5(Array::raid5(), &[0])]
+#[case::raid6(Array::new(Level::Raid6), &[0, 2])]
+#[case::raid10(raid10("n2"), &[0, 2])]
+fn survives_on_a_spare(mut guest: Guest, #[case] array: Array, #[case] then: &[usize]) {
+    let array = array.spares(1).on(guest.loops(5, mib(6)));
+    guest.given_filled(&array);
     guest.trace_nothing();
-    guest.prepare(|g| {
-        g.run("mkfs.ext4 -q -b 4096 -E nodiscard /dev/md0");
-        g.run("mount /dev/md0 /mnt");
-        g.fill_sectors("/mnt/kept", 0..2048);
-        g.fill_sectors("/mnt/gone", 0..2048);
-        g.run("rm /mnt/gone");
-        g.run("sync");
-        g.wait_idle();
-    });
 
-    guest.step("trim", |g| g.run("fstrim -v /mnt"));
-    guest.prepare(|g| g.run("umount /mnt"));
-    guest.prepare(|g| g.run("mount /dev/md0 /mnt"));
-    guest.step("read", |g| g.check_sectors("/mnt/kept", 0..2048));
-    // Levels without redundancy have nothing to check.
-    guest.step("check", |g| g.either_way(|g| g.scrub(&array, "check")));
-
-    assert_story!(guest);
+    guest.step("lose", |g| g.fail(&array, array.member(1)));
+    guest.step("take over", |g| g.wait_idle());
+    guest.step("lose others", |g| then.iter().for_each(|disk| g.fail(&array, array.member(*disk))));
+    guest.step("read", |g| g.check(&array));
 }
 
-/// Two sectors lie before the discarded range in its first 4 KiB, and must survive.
-///
-/// Bug in Debian's 5.10.0-32 and 6.1.0-50: sectors 1536 and 1537 are lost. raid5's `make_discard_request` rounds the start
-/// down to 4 KiB before it rounds it up to a stripe, and so takes a stripe that begins before the range: a file system of
-/// 1 KiB blocks loses data to fstrim. 6.1.192 computes the first stripe from the sector itself, and 7.2 keeps them.
+/// A disk that was copied to another while it worked can go, and others too.
 #[rstest]
-fn discards_too_much(mut guest: Guest, #[values(Level::Raid5, Level::Raid6)] level: Level) {
-    // Three and two data disks: 1536 sectors are four stripes of the one and six of the other.
-    const STRIPE_AND_TWO_SECTORS: u64 = (1536 + 2) * 512;
-    let array = Array::new(level).chunk(64).on(guest.loops(4, mib(6)));
-    guest.set_parameter("raid456", "devices_handle_discard_safely", "Y");
-    guest.given(&array);
+#[case::raid1(Array::raid1(), &[0, 2, 3])]
+#[case::raid5(Array::raid5(), &[0])]
+#[case::raid6(Array::new(Level::Raid6), &[0, 2])]
+#[case::raid10(raid10("n2"), &[0, 2])]
+fn survives_a_replacement(mut guest: Guest, #[case] array: Array, #[case] then: &[usize]) {
+    let array = array.spares(1).on(guest.loops(5, mib(6)));
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.step("replace", |g| g.replace(&array, array.member(1), array.member(4)));
+    guest.step("write meanwhile", |g| g.overwrite(&array));
+    guest.step("copied", |g| g.wait_idle());
+    guest.step("lose others", |g| then.iter().for_each(|disk| g.fail(&array, array.member(*disk))));
+    guest.step("read", |g| g.check_overwritten(&array));
+}
+
+/// A raid5 that lost one disk, was written to, and lost another: by force the second returns, not the first, whose content
+/// is old.
+#[rstest]
+fn survives_by_force(mut guest: Guest) {
+    let array = Array::raid5().on(guest.loops(3, mib(6)));
+    guest.given_filled(&array);
     guest.trace_nothing();
     guest.prepare(|g| {
-        g.fill(&array);
+        g.fail(&array, array.member(1));
+        g.overwrite(&array);
         g.wait_idle();
+        // Done, but called EBUSY by 6.1: `members::a_second_loss`.
+        g.either_way(|g| g.fail(&array, array.member(2)));
+        g.stop(&array, Mdadm);
     });
 
-    guest.step("discard", |g| {
-        g.run(&format!("blkdiscard --offset {STRIPE_AND_TWO_SECTORS} --length 3145728 /dev/md0"));
-        g.wait_idle();
-    });
-    guest.step("read", |g| g.refused(|g| g.check(&array)));
+    guest.step("force", |g| g.force(&array, array.members()));
+    guest.step("read", |g| g.check_overwritten(&array));
 
     assert_story!(guest);
 }

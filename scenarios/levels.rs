@@ -6,6 +6,15 @@ use rstest::rstest;
 
 use crate::guest;
 
+/// Creates an array, and waits until it has come to rest.
+fn create(guest: &mut Guest, array: &Array) {
+    guest.trace_nothing();
+    guest.step("create", |g| {
+        g.create(array, Mdadm);
+        g.wait_idle();
+    });
+}
+
 /// Every level is created on four disks, comes to rest, and says what it is.
 #[rstest]
 fn every_level(
@@ -15,12 +24,8 @@ fn every_level(
 ) {
     needs!(guest, level);
     let array = Array::new(level).on(guest.loops(4, mib(6)));
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
 
     assert_story!(guest);
 }
@@ -33,12 +38,8 @@ fn every_level(
 #[case::v1_2("1.2")]
 fn every_format(mut guest: Guest, #[case] metadata: &str) {
     let array = Array::raid5().with(&format!("--metadata {metadata}")).on(guest.loops(3, mib(6)));
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
     guest.step("examine", |g| g.run("mdadm --examine /dev/loop0"));
     guest.step("stop", |g| g.stop(&array, Mdadm));
 
@@ -59,18 +60,14 @@ fn every_format(mut guest: Guest, #[case] metadata: &str) {
 #[case::ppl(Array::raid5().with("--consistency-policy ppl"), 3)]
 #[case::spare(Array::raid1().spares(1), 3)]
 #[case::spare_of_raid5(Array::raid5().spares(1), 4)]
-#[case::write_mostly(Array::raid1().with("--bitmap internal --write-behind=256 --write-mostly"), 2)]
+#[case::write_mostly(Array::raid1().with("--bitmap internal --write-behind=256").write_mostly_from(1), 2)]
 #[case::assume_clean(Array::raid1().with("--assume-clean"), 2)]
 #[case::smaller_than_its_members(Array::raid1().with("--size 3000"), 2)]
 #[case::named(Array::raid1().with("--name scratch --homehost elsewhere"), 2)]
 fn options(mut guest: Guest, #[case] array: Array, #[case] members: u32) {
     let array = array.on(guest.loops(members, mib(6)));
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
 
     assert_story!(guest);
 }
@@ -78,14 +75,9 @@ fn options(mut guest: Guest, #[case] array: Array, #[case] members: u32) {
 /// A journal takes writes first, so that a raid5 has no write hole.
 #[rstest]
 fn write_journal(mut guest: Guest) {
-    let disks = guest.loops(4, mib(6));
-    let array = Array::raid5().with(&format!("--write-journal {}", disks[3])).on(&disks[..3]);
-    guest.trace_nothing();
+    let array = Array::raid5().journaled().on(guest.loops(4, mib(6)));
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
     guest.step("stop", |g| g.stop(&array, Mdadm));
 
     assert_story!(guest);
@@ -96,12 +88,8 @@ fn write_journal(mut guest: Guest) {
 fn lockless_bitmap(mut guest: Guest) {
     needs!(guest, Need::LocklessBitmap);
     let array = Array::raid1().with("--bitmap lockless").on(guest.loops(2, mib(6)));
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
 
     assert_story!(guest);
 }
@@ -112,12 +100,8 @@ fn created_degraded(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level
     let missing = level.tolerates();
     let disks = guest.loops(4 - missing as u32, mib(6));
     let array = Array::new(level).on(disks.into_iter().chain(vec!["missing".to_owned(); missing]));
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
 
     assert_story!(guest);
 }
@@ -129,12 +113,8 @@ fn unequal_members(mut guest: Guest, #[values(Level::Linear, Level::Raid0, Level
     needs!(guest, level);
     let disks = [guest.loops(2, mib(6) + 512), guest.loops(1, mib(9) + 1536)].concat();
     let array = Array::new(level).chunk(64).on(disks);
-    guest.trace_nothing();
 
-    guest.step("create", |g| {
-        g.create(&array, Mdadm);
-        g.wait_idle();
-    });
+    create(&mut guest, &array);
 
     assert_story!(guest);
 }

@@ -5,6 +5,7 @@ use rstest::fixture;
 
 mod assemble;
 mod data;
+mod discard;
 mod examine;
 mod faults;
 mod grow;
@@ -13,7 +14,9 @@ mod members;
 mod mirror;
 mod modes;
 mod native;
+mod power;
 mod refusals;
+mod sectors;
 mod stop;
 
 /// A fresh machine: a fork of the one that the environment names.

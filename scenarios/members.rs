@@ -14,9 +14,9 @@ fn fails_removes_and_adds(mut guest: Guest) {
 
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
     guest.step("remove", |g| g.remove(&array, "/dev/loop1"));
-    guest.hold_sync();
+    guest.hold_sync(&array, 0);
     guest.step("add", |g| g.add(&array, "/dev/loop1"));
-    guest.release_sync();
+    guest.release_sync(&array);
     guest.step("recovery", |g| g.wait_idle());
 
     assert_story!(guest);
@@ -32,9 +32,9 @@ fn a_spare_takes_over(
     guest.given(&array);
     guest.trace_nothing();
 
-    guest.hold_sync();
+    guest.hold_sync(&array, 0);
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
-    guest.release_sync();
+    guest.release_sync(&array);
     guest.step("recovery", |g| g.wait_idle());
 
     assert_story!(guest);
@@ -110,9 +110,9 @@ fn replaces(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10
     guest.given(&array);
     guest.trace_nothing();
 
-    guest.hold_sync();
-    guest.step("replace", |g| g.run("mdadm /dev/md0 --replace /dev/loop1 --with /dev/loop4"));
-    guest.release_sync();
+    guest.hold_sync(&array, 0);
+    guest.step("replace", |g| g.replace(&array, "/dev/loop1", "/dev/loop4"));
+    guest.release_sync(&array);
     guest.step("recovery", |g| g.wait_idle());
     guest.step("remove", |g| g.run("mdadm /dev/md0 --remove failed"));
 

@@ -10,9 +10,9 @@ use crate::guest;
 fn creates_and_stops(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: Tool) {
     let array = Array::raid1().on(guest.loops(2, mib(10)));
 
-    guest.hold_sync();
+    guest.slow_syncs();
     guest.step("create", |g| g.create(&array, tool));
-    guest.release_sync();
+    guest.hasten_syncs();
     guest.step("resync", |g| g.wait_idle());
     guest.step("stop", |g| g.stop(&array, tool));
 

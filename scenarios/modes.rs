@@ -30,9 +30,9 @@ fn read_only(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
 
-    guest.step("read-only", |g| g.run("mdadm --readonly /dev/md0"));
+    guest.step("read-only", |g| g.make_read_only(&array, true));
     guest.step("write", |g| g.refused(|g| g.fill_sectors(array.node(), 0..8)));
-    guest.step("read-write", |g| g.run("mdadm --readwrite /dev/md0"));
+    guest.step("read-write", |g| g.make_read_only(&array, false));
     guest.step("write again", |g| {
         g.fill_sectors(array.node(), 0..8);
         g.wait_idle();
@@ -45,16 +45,12 @@ fn read_only(mut guest: Guest) {
 #[rstest]
 fn auto_read_only(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
-    guest.hold_sync();
-    guest.prepare(|g| {
-        g.create(&array, Mdadm);
-        g.stop(&array, Mdadm);
-    });
-    guest.release_sync();
-    guest.start_read_only();
+    guest.given(&array);
+    guest.prepare(|g| g.stop(&array, Mdadm));
+    guest.start_read_only(true);
     guest.trace_nothing();
 
-    guest.step("assemble", |g| g.assemble(&array, Mdadm));
+    guest.step("assemble", |g| g.assemble_with(&array, "--update=resync"));
     guest.step("idle", |g| g.wait_idle());
     guest.step("write", |g| {
         g.fill_sectors(array.node(), 0..8);
@@ -84,9 +80,26 @@ fn monitored(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
     guest.trace_nothing();
-    let monitor = guest.start("mdadm --monitor --delay 1 --program /sbin/md-alert /dev/md0");
+    let monitor = guest.monitor(&array);
 
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
+    guest.step("end", |g| g.terminate(monitor));
+
+    assert_story!(guest);
+}
+
+/// It reports how a spare takes over.
+#[rstest]
+fn monitored_takeover(mut guest: Guest) {
+    let array = Array::raid1().spares(1).on(guest.loops(3, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+    let monitor = guest.monitor(&array);
+
+    guest.hold_sync(&array, 0);
+    guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
+    guest.release_sync(&array);
+    guest.step("recovery", |g| g.wait_idle());
     guest.step("end", |g| g.terminate(monitor));
 
     assert_story!(guest);

@@ -2,10 +2,13 @@
 
 use mdlab::Tool::{Ioctl, Mdadm};
 use mdlab::metadata::{Change, Superblock, diff};
-use mdlab::{Array, Guest, Level, mib, needs};
+use mdlab::{Array, Guest, Level, Need, mib, needs};
 use rstest::rstest;
 
 use crate::guest;
+use areas::written;
+
+mod areas;
 
 /// Fields in which the superblocks of `md` and of mdadm may differ on equal disks, and why.
 const EXPLAINED: &[(&str, &str)] = &[
@@ -70,13 +73,39 @@ fn md_begins_what_mdadm_begins(
 #[case::size(Array::raid1().with("--size 3000"), 2)]
 #[case::named(Array::raid1().with("--name scratch --homehost elsewhere"), 2)]
 #[case::ppl(Array::raid5().with("--consistency-policy ppl"), 3)]
+#[case::write_mostly(Array::raid1().write_mostly_from(1), 2)]
+#[case::journal(Array::raid5().journaled(), 4)]
 fn md_takes_the_options_of_mdadm(guest: Guest, #[case] array: Array, #[case] members: u32) {
     assert_same(guest, array, members, true);
 }
 
+/// Before the kernel has a say: what is written beside the superblocks is the same, and nothing else is touched. Once the
+/// array runs, the kernel writes its own logs over those of the tools.
+#[rstest]
+#[case::bitmap("bitmap", Array::raid1().with("--bitmap internal"), 2)]
+#[case::bitmap_at_the_end("bitmap", Array::raid1().with("--bitmap internal --metadata 1.0"), 2)]
+#[case::bitmap_of_raid10("bitmap", Array::new(Level::Raid10).with("--bitmap internal"), 4)]
+#[case::ppl("ppl", Array::raid5().with("--consistency-policy ppl"), 3)]
+#[case::ppl_at_the_end("ppl", Array::raid5().with("--consistency-policy ppl --metadata 1.0"), 3)]
+#[case::journal("journal", Array::raid5().journaled(), 4)]
+fn md_logs_what_mdadm_logs(mut guest: Guest, #[case] area: &str, #[case] array: Array, #[case] members: u32) {
+    needs!(guest, Need::Module(array.level()));
+    let mut other = Guest::fork();
+    other.loops(members, mib(6));
+    let array = array.on(guest.loops(members, mib(6)));
+    let (by_mdadm, by_md) = (written(guest, &array, Mdadm), written(other, &array, Ioctl));
+
+    assert!(by_mdadm.areas.iter().flatten().any(|(name, _)| *name == area), "no {area}");
+    assert_eq!(by_mdadm.areas, by_md.areas);
+    assert_eq!(by_mdadm.places, by_md.places);
+    for (one, other) in by_mdadm.superblocks.iter().zip(&by_md.superblocks) {
+        assert_eq!(unexplained(one, other, false), []);
+    }
+}
+
 fn assert_same(mut guest: Guest, array: Array, members: u32, resyncs: bool) {
     let array = array.on(guest.loops(members, mib(6)));
-    guest.hold_sync();
+    guest.slow_syncs();
     let by_mdadm = created(&mut guest, &array, Mdadm);
     guest.prepare(|g| {
         g.stop(&array, Mdadm);
@@ -89,7 +118,6 @@ fn assert_same(mut guest: Guest, array: Array, members: u32, resyncs: bool) {
         g.stop(&array, Ioctl);
         g.assemble(&array, Mdadm);
     });
-    guest.keep_recording();
 
     for (member, (one, other)) in array.members().iter().zip(by_mdadm.iter().zip(&by_md)) {
         assert_eq!(unexplained(one, other, resyncs), [], "{member}: by mdadm, and by md");

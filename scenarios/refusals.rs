@@ -20,6 +20,8 @@ enum There {
     Mirror,
     /// A running mirror that has lost /dev/loop1.
     Half,
+    /// A running mirror that has lost /dev/loop1, which was removed.
+    Removed,
     /// A running mirror that is read-only.
     ReadOnly,
     /// A running stripe set of /dev/loop0 and /dev/loop1.
@@ -41,6 +43,10 @@ impl There {
         guest.prepare(|g| match self {
             Self::Mirror | Self::Stripes => {}
             Self::Half => g.fail(&array, "/dev/loop1"),
+            Self::Removed => {
+                g.fail(&array, "/dev/loop1");
+                g.remove(&array, "/dev/loop1");
+            }
             Self::ReadOnly => g.run("mdadm --readonly /dev/md0"),
             Self::Nothing => node(g, &[]),
             Self::After(calls) => node(g, calls),
@@ -55,11 +61,11 @@ impl There {
 
 /// Makes the array's node, and issues ioctls on it.
 fn node(guest: &mut Guest, calls: &[&str]) {
-    guest.run("md ioctl --new /dev/md0 RAID_VERSION");
+    guest.new_node("/dev/md0");
     calls.iter().for_each(|call| guest.ioctl("/dev/md0", call));
 }
 
-use There::{After, Half, Mirror, Nothing, ReadOnly, Stopped, Stripes};
+use There::{After, Half, Mirror, Nothing, ReadOnly, Removed, Stopped, Stripes};
 
 /// Superblocks of format 1.2 are to be loaded.
 const V1_2: &[&str] = &["SET_ARRAY_INFO major_version=1 minor_version=2"];
@@ -78,6 +84,25 @@ const NO_LAYOUT: &[&str] =
     &["SET_ARRAY_INFO level=5 raid_disks=2 size=2048 chunk_size=65536 layout=99", DISK_0, DISK_1];
 /// Two parities, and two disks in all.
 const TOO_FEW: &[&str] = &["SET_ARRAY_INFO level=6 raid_disks=2 size=2048 chunk_size=65536 layout=2", DISK_0, DISK_1];
+/// A disk in a place that the mirror does not have.
+const NO_PLACE: &[&str] =
+    &["SET_ARRAY_INFO level=1 raid_disks=2 size=2048", "ADD_NEW_DISK number=0 major=7 minor=0 raid_disk=2 state=6"];
+/// A disk in a place before the first.
+const NEGATIVE_PLACE: &[&str] =
+    &["SET_ARRAY_INFO level=1 raid_disks=2 size=2048", "ADD_NEW_DISK number=0 major=7 minor=0 raid_disk=-5 state=6"];
+/// Two disks in one place.
+const ONE_PLACE: &[&str] = &[
+    "SET_ARRAY_INFO level=1 raid_disks=2 size=2048",
+    DISK_0,
+    "ADD_NEW_DISK number=1 major=7 minor=1 raid_disk=0 state=6",
+];
+/// One disk of two is there.
+const ONE_DISK: &[&str] = &["SET_ARRAY_INFO level=1 raid_disks=2 size=2048", DISK_0];
+/// Fewer disks than none.
+const NEGATIVE_DISKS: &[&str] = &["SET_ARRAY_INFO level=1 raid_disks=-2 size=2048", DISK_0, DISK_1];
+/// Stripes that are narrower than nothing.
+const NEGATIVE_CHUNK: &[&str] =
+    &["SET_ARRAY_INFO level=5 raid_disks=2 size=2048 chunk_size=-65536 layout=2", DISK_0, DISK_1];
 
 /// What becomes of a node without an array: once it was asked anything that takes the array's lock, and the answer was not
 /// EINVAL, it goes as soon as it is closed (`hold_active` of `struct mddev`).
@@ -166,6 +191,18 @@ const RUN_FAILED: &str = "md: pers->run() failed ...";
     After(TOO_FEW), "RUN_ARRAY", "EINVAL",
     &[NOT_CLEAN, "md/raid:md0: not enough configured devices (2, minimum 4)", RUN_FAILED], &["md0/md/level = 6 -> raid6"]
 )]
+#[case::run_without_place(After(NO_PLACE), "RUN_ARRAY", "EINVAL", &[RUN_FAILED], &["md0/md/level = 1 -> raid1"])]
+#[case::run_negative_place(After(NEGATIVE_PLACE), "RUN_ARRAY", "EINVAL", &[RUN_FAILED], &["md0/md/level = 1 -> raid1"])]
+#[case::run_with_one_place(After(ONE_PLACE), "RUN_ARRAY", "EINVAL", &[RUN_FAILED], &["md0/md/level = 1 -> raid1"])]
+#[case::run_negative_chunk(
+    After(NEGATIVE_CHUNK), "RUN_ARRAY", "EINVAL",
+    &[NOT_CLEAN, "md/raid:md0: invalid chunk size -65536", RUN_FAILED], &["md0/md/level = 5 -> raid5"]
+)]
+#[case::number_taken(After(ONE_DISK), "ADD_NEW_DISK number=0 major=7 minor=1", "EBUSY", &[], &[])]
+#[case::number_too_large(
+    After(ONE_DISK), "ADD_NEW_DISK number=99 major=7 minor=1", "EBUSY",
+    &["md: md0: array is limited to 27 devices"], &[]
+)]
 #[case::describe_with_disks(
     Stopped(ONE_BOUND), "SET_ARRAY_INFO level=1 raid_disks=2 size=2048", "EBUSY",
     &["md: array md0 already has disks!"], &[]
@@ -184,6 +221,7 @@ const RUN_FAILED: &str = "md: pers->run() failed ...";
     &["md0: HOT_ADD may only be used with version-0 superblocks."], &[]
 )]
 #[case::fail_a_stranger(Mirror, "SET_DISK_FAULTY 7:2", "ENODEV", &[], &[])]
+#[case::return_to_another_place(Removed, "ADD_NEW_DISK major=7 minor=1 raid_disk=0 state=4", "EINVAL", &[], &[])]
 #[case::another_level(
     Mirror, "SET_ARRAY_INFO major_version=1 minor_version=2 level=5 raid_disks=2", "EINVAL",
     NOT_UPDATED, &[]
@@ -246,6 +284,44 @@ fn protected_already(mut guest: Guest) {
     assert_denied(&guest.denied("/dev/md0", "STOP_ARRAY_RO"), "ENXIO", &[], changed);
 }
 
+/// A running array's shape is changed by SET_ARRAY_INFO too, if all else is as it is: to a shape that it cannot have it is
+/// not.
+///
+/// Suspected bug in 5.10 and 6.1: all superblocks are written all the same, with one event more (`update_array_info` in
+/// drivers/md/md.c ends with `md_update_sb` whatever became of the change), unless two changes are asked for at once.
+#[rstest]
+#[case::no_disks("raid_disks=0 size=-1", "EINVAL", NOT_UPDATED)]
+#[case::negative_disks("raid_disks=-1 size=-1", "EINVAL", NOT_UPDATED)]
+#[case::too_many_disks("raid_disks=1000000 size=-1", "EINVAL", NOT_UPDATED)]
+#[case::too_large("raid_disks=2 size=1000000", "ENOSPC", &["md: couldn't update array info. -28"])]
+#[case::two_changes("raid_disks=3 size=1024", "EINVAL", NOT_UPDATED)]
+fn reshaped_wrongly(mut guest: Guest, #[case] shape: &str, #[case] errno: &str, #[case] said: &[&str]) {
+    let array = Mirror.prepare(&mut guest);
+    let mdlab::metadata::Superblock::V1(superblock) = guest.superblocks(&array).remove(0) else {
+        panic!("another format")
+    };
+    let same = format!("major_version=1 minor_version=2 level=1 ctime={}", superblock.ctime.seconds);
+
+    let denial = guest.denied("/dev/md0", &format!("SET_ARRAY_INFO {same} {shape}"));
+    assert_eq!((denial.errno.as_str(), denial.said.join("\n")), (errno, said.join("\n")), "{denial:?}");
+    let counts = |line: &&String| [": events ", ": sb_csum "].iter().any(|field| line.contains(field));
+    assert!(denial.changed.iter().filter(|line| *line != "as before").all(|line| counts(&line)), "{denial:?}");
+}
+
+/// A mirror is described with fewer disks than none, and run.
+///
+/// Bug in 5.10 and 6.1: nothing looks at the number before memory is asked for by it (`md_set_array_info` in
+/// drivers/md/md.c, `setup_conf` in raid1.c), so that the kernel warns of a page allocation that cannot be.
+#[rstest]
+fn run_negative_disks(mut guest: Guest) {
+    After(NEGATIVE_DISKS).prepare(&mut guest);
+    let denial = guest.denied("/dev/md0", "RUN_ARRAY");
+
+    assert_eq!(denial.errno, "ENOMEM", "{denial:?}");
+    let warned = |line: &String| line.starts_with("WARNING: ") && line.contains("mm/page_alloc.c");
+    assert!(denial.said.iter().any(warned), "{denial:?}");
+}
+
 /// Without privilege the node may be open, but nothing can be changed, nor the bitmap's file be named.
 #[rstest]
 #[case::describe("SET_ARRAY_INFO")]
@@ -256,10 +332,13 @@ fn protected_already(mut guest: Guest) {
 #[case::fail("SET_DISK_FAULTY 7:0")]
 #[case::remove("HOT_REMOVE_DISK 7:0")]
 #[case::bitmap("GET_BITMAP_FILE")]
+#[case::unprotect("RESTART_ARRAY_RW")]
+#[case::hot_add("HOT_ADD_DISK 7:2")]
+#[case::drop_bitmap("SET_BITMAP_FILE value=-1")]
 fn needs_privilege(mut guest: Guest, #[case] call: &str) {
     Mirror.prepare(&mut guest);
 
-    assert_denied(&guest.denied("--unprivileged /dev/md0", call), "EACCES", &[], &[]);
+    assert_denied(&guest.denied_to_nobody("/dev/md0", call), "EACCES", &[], &[]);
 }
 
 /// What is no array knows nothing of md's ioctls.

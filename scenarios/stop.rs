@@ -50,18 +50,27 @@ fn stopped_already(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: T
     assert_story!(guest);
 }
 
-/// A resync that is stopped goes on from where it was when the array is assembled again.
+/// A resync that is stopped goes on from where it was when the array is assembled again: what is made to differ before that
+/// place stays different, and what differed after it does not.
 #[rstest]
 fn in_the_middle_of_a_resync(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
-    guest.hold_sync();
-    guest.prepare(|g| g.create(&array, Mdadm));
+    guest.given_unsynced(&array);
+    guest.hold_sync(&array, 4096);
     guest.trace_nothing();
 
+    guest.step("resync", |g| {
+        g.make_read_only(&array, false);
+        g.wait_for(&array, "sync_completed", "4096 / 10240");
+    });
+    guest.prepare(|g| g.fill_sectors("/dev/loop1", 4096..4104));
+    guest.prepare(|g| g.fill_sectors("/dev/loop1", 8192..8200));
     guest.step("stop", |g| g.stop(&array, Mdadm));
-    guest.step("assemble", |g| g.assemble(&array, Mdadm));
-    guest.release_sync();
-    guest.step("resync", |g| g.wait_idle());
+    guest.step("assemble", |g| {
+        g.assemble(&array, Mdadm);
+        g.wait_idle();
+    });
+    guest.step("check", |g| g.scrub(&array, "check"));
 
     assert_story!(guest);
 }
@@ -73,10 +82,8 @@ fn two_arrays(mut guest: Guest) {
     let other = Array::raid5().at("/dev/md1").on(guest.loops(3, mib(6)));
     guest.trace_nothing();
 
-    guest.hold_sync();
     guest.step("create one", |g| g.create(&one, Mdadm));
     guest.step("create the other", |g| g.create(&other, Mdadm));
-    guest.release_sync();
     guest.step("idle", |g| g.wait_idle());
     guest.step("stop", |g| g.run("mdadm --stop --scan"));
 

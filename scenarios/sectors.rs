@@ -1,0 +1,69 @@
+//! Single sectors that go wrong, and the log that members keep of them.
+
+use mdlab::{Array, Fault, Guest, Level, assert_story, mib};
+use rstest::rstest;
+
+use crate::guest;
+
+/// What one disk cannot read comes from the others; what cannot be rewritten either goes into the bad-block log.
+#[rstest]
+fn sectors_that_cannot_be_read(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
+) {
+    let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(0), &Fault::Errors(4096..4104)));
+    guest.step("read", |g| g.check(&array));
+    guest.step("check", |g| g.scrub(&array, "check"));
+    guest.step("log", |g| g.bad_blocks(array.member(0)));
+
+    assert_story!(guest);
+}
+
+/// Single sectors that cannot be written go into the bad-block log, and the disk stays.
+#[rstest]
+fn sectors_that_cannot_be_written(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
+) {
+    let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::Errors(4096..4104)));
+    guest.step("write", |g| {
+        g.fill(&array);
+        g.wait_idle();
+    });
+    guest.step("read", |g| g.check(&array));
+    guest.step("log", |g| g.bad_blocks(array.member(1)));
+
+    assert_story!(guest);
+}
+
+/// While a lost disk is rebuilt another turns out to have sectors that cannot be read. Where nothing else tells what they
+/// held, the new disk gets the same gap: an entry in its bad-block log, and a read of it fails. A third copy or a second
+/// parity tells.
+#[rstest]
+#[case::raid1(Array::raid1(), true)]
+#[case::raid5(Array::raid5(), false)]
+#[case::raid6(Array::new(Level::Raid6), true)]
+#[case::raid10(Array::new(Level::Raid10), false)]
+fn sectors_that_cannot_be_read_for_a_rebuild(mut guest: Guest, #[case] array: Array, #[case] whole: bool) {
+    let array = array.chunk(64).spares(1).on(guest.fragile(5, mib(6)));
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.inflict(array.member(1), &Fault::Errors(4096..4104)));
+    guest.step("rebuild", |g| {
+        g.fail(&array, array.member(0));
+        g.wait_idle();
+    });
+    guest.step("log", |g| g.bad_blocks(array.member(4)));
+    guest.step("read", |g| if whole { g.check(&array) } else { g.refused(|g| g.check(&array)) });
+
+    assert_story!(guest);
+}
