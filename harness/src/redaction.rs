@@ -16,14 +16,16 @@ use crate::channel::superblocks;
 use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
-/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev.
-const VOLATILE_PROPERTIES: [&str; 4] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "DM_COOKIE"];
+/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev. `RESHAPE_ACTIVE` (Detail.c of mdadm) depends on whether udev
+/// looked before the end of a reshape.
+const VOLATILE_PROPERTIES: [&str; 5] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "DM_COOKIE", "RESHAPE_ACTIVE"];
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.
 const SETS: [&str; 1] = ["DEVLINKS"];
 
-/// Fields of a superblock that say how far a resync or a recovery has come.
-const CHECKPOINTS: [&str; 2] = ["resync_offset", "recovery_offset"];
+/// Fields of a superblock that say how far something has come: a resync, a recovery, a reshape (which stays after its end as
+/// it was at its last checkpoint, `super_1_sync` in drivers/md/md.c), the writing back of a journal.
+const CHECKPOINTS: [&str; 4] = ["resync_offset", "recovery_offset", "reshape_position", "journal_tail"];
 
 /// Fields of a superblock that count events: `cp_events` of format 0.90 does so at the last checkpoint.
 const EVENTS: [&str; 2] = ["events", "cp_events"];
@@ -147,13 +149,20 @@ impl Redaction {
             Some((name, value)) if name.trim() == "Checksum" => {
                 format!("{name} : {}", if value.ends_with(" correct") { "correct" } else { "WRONG" })
             }
-            Some((name, value)) if name.trim() == "Events" => {
-                let known = value.parse().ok().and_then(|events| self.events.name_of_any(events));
-                format!("{name} : {}", known.as_deref().unwrap_or(value))
-            }
-            _ => line.to_owned(),
+            Some((name, value)) if name.trim() == "Events" => format!("{name} : {}", self.counts(value)),
+            // Assemble.c of mdadm, when it is told to force.
+            _ => match line.split_once("forcing event count in ").and_then(|(_, rest)| rest.split_once(" from ")) {
+                Some((_, counts)) => line.replace(counts, &self.counts(counts)),
+                None => line.to_owned(),
+            },
         };
         text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Names the counts of events among words.
+    fn counts(&self, text: &str) -> String {
+        let name = |word: &str| word.parse().map_or_else(|_| word.to_owned(), |events| self.events.name_of_any(events));
+        text.split(' ').map(name).collect::<Vec<_>>().join(" ")
     }
 
     /// What a field of a superblock holds. Of a checksum it is said whether it is right: its value depends on all that is

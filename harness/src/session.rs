@@ -146,7 +146,8 @@ impl Session {
                 let limit = SETTLE_LIMIT_MS / 1000;
                 // While md is at work there are uevents to come: then it is md that is waited for.
                 let (class, text) = match (md.is_empty(), commands.is_empty()) {
-                    (false, _) => (Class::Kernel, md),
+                    (false, true) => (Class::Kernel, md),
+                    (false, false) => (Class::Kernel, format!("{md}; {commands}")),
                     (true, false) => (Class::Tool, commands),
                     (true, true) => (Class::Infra, udev),
                 };

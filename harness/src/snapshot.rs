@@ -122,7 +122,12 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             // What holds from just this version on is compared by insta, which shows the difference.
             Some((_, name)) if name == (Since { linux, mdadm }).name(channel) => name,
             Some((_, older)) => {
-                eprintln!("{channel} differs from `{older}.snap`, which held until now");
+                // insta can only show the new file.
+                let held = body(place, &older);
+                let difference = similar::TextDiff::from_lines(held.trim_end(), text.trim_end());
+                let difference =
+                    difference.unified_diff().header(&format!("{older}.snap, until now"), "now").to_string();
+                eprintln!("{difference}");
                 (Since { linux, mdadm }).name(channel)
             }
             None => Since::EVER.name(channel),
@@ -146,11 +151,16 @@ fn newest(place: &Place, channel: Channel, runs: Since) -> Option<(Since, String
     dated.filter(|(since, _)| since.linux <= runs.linux && since.mdadm <= runs.mdadm).max()
 }
 
-/// Whether a snapshot says this. insta's files have a header between two lines of dashes.
+/// Whether a snapshot says this.
 fn holds(place: &Place, name: &str, text: &str) -> bool {
+    body(place, name).trim_end() == text.trim_end()
+}
+
+/// What a snapshot says. insta's files have a header between two lines of dashes.
+fn body(place: &Place, name: &str) -> String {
     let file = std::fs::read_to_string(place.folder.join(format!("{name}.snap"))).unwrap_or_default();
-    let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(_, body)| body);
-    body.is_some_and(|body| body.trim_end() == text.trim_end())
+    let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
+    body.map_or_else(String::new, |(_, body)| body.to_owned())
 }
 
 #[cfg(test)]

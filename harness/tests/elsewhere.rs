@@ -58,4 +58,7 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let drifted = run(folder.path(), "no");
     assert_eq!(drifted.status.code(), Some(1), "{}", text(&drifted));
     assert!(text(&drifted).contains("drift: dmesg differ from the snapshots"), "{}", text(&drifted));
+    // The lines that differ from the snapshot that held until now.
+    let differs = ["\n    -", "\n    +"].map(|sign| format!("{sign}info   md/raid1:md"));
+    assert!(differs.iter().all(|line| text(&drifted).contains(line)), "{}", text(&drifted));
 }

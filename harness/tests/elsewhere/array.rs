@@ -7,7 +7,7 @@ fn creates_a_mirror() {
     let mut guest = Guest::fork();
     let array = Array::raid1().on(guest.loops(2, mib(5)));
 
-    guest.hold_sync();
+    guest.slow_syncs();
     guest.step("create", |g| g.create(&array, Tool::Mdadm));
 
     assert_story!(guest);
