@@ -109,6 +109,7 @@ fn a_refused_create_leaves_no_trace() {
             "count `DEVICE...`: 2 are listed for 0 members, 2 spares and 0 journals; \
              list as many, `missing` for those that are not there",
         ),
+        ("--level 1 --size 3 /dev/loop0 /dev/loop1", 2, "parse `--size 3`: it is out of range; give KiB, 4 at least"),
         // No member is there whose size would bound that of the array.
         (
             "--level 5 --size 18446744073709551615 missing missing --write-journal /dev/loop0",

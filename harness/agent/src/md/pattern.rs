@@ -73,7 +73,7 @@ impl Run {
     }
 
     /// The sectors of the pattern that it holds.
-    fn pattern(&self) -> Option<(u64, u64)> {
+    pub(super) fn pattern(&self) -> Option<(u64, u64)> {
         match self.content {
             Content::Sector(first) => Some((first, first.wrapping_add(self.last - self.first))),
             _ => None,

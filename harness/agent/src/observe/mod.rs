@@ -1,7 +1,7 @@
-//! Looks at the arrays and their members, between two steps. Nothing is changed by looking.
+//! Looks at the arrays and their members, between two steps.
 //!
 //! The members come first: reading an attribute may wake md to write superblocks that it had put off (`journal_mode` of a
-//! raid5 locks the array, and `mddev_unlock` of drivers/md/md.c wakes its thread).
+//! raid5 locks the array, and `mddev_unlock` of drivers/md/md.c wakes its thread). Nothing else is changed by looking.
 
 mod attributes;
 mod members;

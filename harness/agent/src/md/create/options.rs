@@ -18,6 +18,9 @@ pub(in crate::md) const OPTIONS: &str = "  \
 /// The fewest KiB of a chunk (mdadm.c: 8 sectors).
 const LEAST_CHUNK: u32 = 4;
 
+/// The fewest KiB that are used of a member (mdadm.c: 8 sectors). The kernel resyncs less over and over again.
+const LEAST_SIZE: u64 = 4;
+
 /// How the array is made consistent after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Policy {
@@ -136,6 +139,10 @@ impl Words {
         let chunk = self.chunk_of(level)?;
         let layout = self.layout_of(level)?;
         let raid_disks = self.raid_disks()?;
+        if let Some(size @ ..LEAST_SIZE) = self.size {
+            let attempt = format!("parse `--size {size}`");
+            return Err(Trouble::usage(attempt, "it is out of range", format!("give KiB, {LEAST_SIZE} at least")));
+        }
         let order = Order {
             node,
             level,
