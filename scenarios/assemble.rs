@@ -48,7 +48,7 @@ fn by_configuration(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
     guest.prepare(|g| {
-        g.run("sh -c 'mdadm --detail --scan > /etc/mdadm.conf'");
+        g.write_configuration();
         g.stop(&array, Mdadm);
     });
     guest.trace_nothing();
@@ -64,8 +64,8 @@ fn by_configuration(mut guest: Guest) {
 fn incrementally(mut guest: Guest) {
     stopped(&mut guest);
 
-    guest.step("first", |g| g.run("mdadm --incremental /dev/loop0"));
-    guest.step("second", |g| g.run("mdadm --incremental /dev/loop1"));
+    guest.step("first", |g| g.assemble_incrementally("/dev/loop0"));
+    guest.step("second", |g| g.assemble_incrementally("/dev/loop1"));
 
     assert_story!(guest);
 }
@@ -78,7 +78,7 @@ fn with_one_missing(mut guest: Guest) {
     guest.prepare(|g| g.stop(&array, Mdadm));
     guest.trace_nothing();
 
-    guest.step("insist", |g| g.run("mdadm --assemble --run /dev/md0 /dev/loop0 /dev/loop1"));
+    guest.step("insist", |g| g.assemble_degraded(&array, &array.members()[..2]));
     guest.step("add", |g| {
         g.add(&array, "/dev/loop2");
         g.wait_idle();
@@ -134,7 +134,7 @@ fn two_histories(mut guest: Guest) {
     let array = disagreeing(&mut guest, "--assume-clean");
     guest.trace_nothing();
 
-    guest.step("the stale half", |g| g.run("mdadm --assemble --run /dev/md0 /dev/loop1"));
+    guest.step("the stale half", |g| g.assemble_degraded(&array, &array.members()[1..]));
     guest.step("write", |g| {
         g.fill_sectors(array.node(), 1024..1032);
         g.wait_idle();

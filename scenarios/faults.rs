@@ -13,16 +13,16 @@ fn a_disk_that_fails(
     #[values(Level::Raid1, Level::Raid5, Level::Raid6, Level::Raid10)] level: Level,
     #[values(Fault::WriteErrors, Fault::Dead)] fault: Fault,
 ) {
-    let array = Array::new(level).on(guest.fragile(4, mib(6)));
+    let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
     guest.given(&array);
     guest.trace_nothing();
 
     guest.prepare(|g| g.inflict(array.member(1), &fault));
     guest.step("write", |g| {
-        g.fill_sectors(array.node(), 0..64);
+        g.fill_sectors(array.node(), 0..1024);
         g.wait_idle();
     });
-    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+    guest.step("read", |g| g.check_sectors(array.node(), 0..1024));
 
     assert_story!(guest);
 }
@@ -64,19 +64,19 @@ fn a_disk_that_lies(mut guest: Guest) {
 /// writes superblocks (`r5c_journal_mode_show` of drivers/md/raid5-cache.c).
 #[rstest]
 fn a_disk_that_stalls(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level) {
-    let array = Array::new(level).on(guest.fragile(4, mib(6)));
+    let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
     guest.given(&array);
     guest.trace_nothing();
 
     guest.step("write", |g| {
         g.stall(array.member(1));
-        let write = g.start("md fill /dev/md0 --sectors 8");
+        let write = g.start_filling(&array, 0..1024);
         g.wait_for(&array, "array_state", "write-pending");
         g.resume(array.member(1));
         g.finish(write);
         g.wait_idle();
     });
-    guest.step("read", |g| g.check_sectors(array.node(), 0..8));
+    guest.step("read", |g| g.check_sectors(array.node(), 0..1024));
 
     assert_story!(guest);
 }
@@ -84,19 +84,19 @@ fn a_disk_that_stalls(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Lev
 /// A disk a tenth of a second slow: the array is as slow, and loses nothing.
 #[rstest]
 fn a_slow_disk(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level) {
-    let array = Array::new(level).on(guest.fragile(4, mib(6)));
+    let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
     guest.given(&array);
     guest.trace_nothing();
 
     guest.prepare(|g| g.inflict(array.member(1), &Fault::Delay(100)));
     guest.step("write", |g| {
-        g.fill_sectors(array.node(), 0..64);
+        g.fill_sectors(array.node(), 0..1024);
         // The array calls itself clean before the slow disk has been told.
         g.wait_for(&array, "array_state", "clean");
         g.inflict(array.member(1), &Fault::None);
         g.wait_idle();
     });
-    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
+    guest.step("read", |g| g.check_sectors(array.node(), 0..1024));
 
     assert_story!(guest);
 }
@@ -134,9 +134,11 @@ fn a_disk_that_vanishes(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, L
 
     guest.step("pull", |g| g.pull("/dev/sda"));
     guest.step("write", |g| {
-        g.fill_sectors(array.node(), 0..64);
+        g.fill_sectors(array.node(), 0..1024);
         g.wait_idle();
     });
-    guest.step("read", |g| g.check_sectors(array.node(), 0..64));
-    guest.step("degraded", |g| g.wait_for(&array, "degraded", "1"));
+    guest.step("read", |g| g.check_sectors(array.node(), 0..1024));
+
+    assert_eq!(guest.attribute(&array, "degraded").as_deref(), Some("1"));
+    assert_eq!(guest.attribute(&array, "dev-sda/slot"), None, "udev's rules have removed it");
 }

@@ -3,6 +3,8 @@
 //! Disks whose power is cut take no more writes but say that they do; md is stopped, which they do not notice either; then
 //! they work again, and hold what they held when power failed.
 
+use std::ops::Range;
+
 use mdlab::Tool::Mdadm;
 use mdlab::{Array, Guest, Level, assert_story, mib};
 use rstest::rstest;
@@ -11,13 +13,25 @@ use crate::guest;
 
 /// A dirty array, full of the pattern, on disks that can fail.
 fn dirty(guest: &mut Guest, array: &Array) {
-    guest.given(array);
+    guest.given_filled(array);
     guest.prepare(|g| {
+        // Nothing is left in a journal then.
+        g.stop(array, Mdadm);
+        g.assemble(array, Mdadm);
         g.keep_dirty(array);
-        g.fill(array);
+        // Far from what is torn later.
+        g.fill_sectors(array.node(), 2048..2056);
         g.wait_idle();
     });
     guest.trace_nothing();
+}
+
+/// Power fails while something is written that one member has missed.
+fn torn(guest: &mut Guest, array: &Array, missed: usize, sectors: Range<u64>) {
+    guest.cut_power(&array.members()[missed..=missed]);
+    guest.overwrite_sectors(array.node(), sectors);
+    guest.cut_power(array.members());
+    guest.stop(array, Mdadm);
 }
 
 /// One member missed the last write. udev assembles the array when power returns, and a resync makes all agree again.
@@ -26,12 +40,7 @@ fn resyncs(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid6, 
     let array = Array::new(level).chunk(64).on(guest.fragile(4, mib(6)));
     dirty(&mut guest, &array);
 
-    guest.prepare(|g| {
-        g.cut_power(&array.members()[1..2]);
-        g.overwrite_sectors(array.node(), 0..1024);
-        g.cut_power(array.members());
-        g.stop(&array, Mdadm);
-    });
+    guest.prepare(|g| torn(g, &array, 1, 0..1024));
     guest.step("power returns", |g| {
         g.restore_power(array.members());
         g.wait_idle();
@@ -50,38 +59,31 @@ fn resyncs(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid6, 
 /// `Assemble`, Assemble.c, which asks `enough` as if there were no log), so that md does not replay the log, and what the log
 /// would have saved is lost. Without force md starts the array all the same, and replays.
 #[rstest]
-#[case::resync("", Guest::force, &[0, 2], false)]
-#[case::ppl("--consistency-policy ppl", Guest::assemble_degraded, &[0, 2], true)]
-#[case::ppl_forced("--consistency-policy ppl", Guest::force, &[0, 2], false)]
-#[case::journal("--write-journal /dev/mapper/fragile-loop3", Guest::assemble_degraded, &[0, 2, 3], true)]
+#[case::resync(Array::raid5(), 3, Guest::force, false)]
+#[case::ppl(Array::raid5().with("--consistency-policy ppl"), 3, Guest::assemble_degraded, true)]
+#[case::ppl_forced(Array::raid5().with("--consistency-policy ppl"), 3, Guest::force, false)]
+#[case::journal(Array::raid5().journaled(), 4, Guest::assemble_degraded, true)]
 fn the_write_hole(
     mut guest: Guest,
-    #[case] policy: &str,
+    #[case] array: Array,
+    #[case] disks: u32,
     #[case] assemble: fn(&mut Guest, &Array, &[String]),
-    #[case] back: &[usize],
     #[case] closed: bool,
 ) {
-    // The first stripe: data, data, parity (left-symmetric). The fourth disk is a journal, or idle.
-    let disks = guest.fragile(4, mib(6));
-    let array = Array::raid5().chunk(64).with(policy).on(&disks[..3]);
-    let others: Vec<String> = back.iter().map(|disk| disks[*disk].clone()).collect();
+    // The first stripe: data, data, parity (left-symmetric).
+    let array = array.chunk(64).on(guest.fragile(disks, mib(6)));
+    let others = [&array.members()[..1], &array.members()[2..]].concat();
     dirty(&mut guest, &array);
-    guest.prepare(|g| torn(g, &array, &disks, &others));
+    guest.prepare(|g| {
+        torn(g, &array, 0, 0..64);
+        g.restore_power(&others);
+        // udev's rules have begun to assemble it.
+        g.stop(&array, Mdadm);
+    });
 
     guest.step("assemble", |g| assemble(g, &array, &others));
     let read = |g: &mut Guest| g.check_sectors(array.node(), 128..256);
     guest.step("read", |g| if closed { read(g) } else { g.refused(read) });
 
     assert_story!(guest);
-}
-
-/// Power fails when the first stripe's parity has been written, and its first data have not. The others come back.
-fn torn(guest: &mut Guest, array: &Array, disks: &[String], others: &[String]) {
-    guest.cut_power(&disks[..1]);
-    guest.overwrite_sectors(array.node(), 0..64);
-    guest.cut_power(disks);
-    guest.stop(array, Mdadm);
-    guest.restore_power(others);
-    // udev's rules have begun to assemble it.
-    guest.stop(array, Mdadm);
 }

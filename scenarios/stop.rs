@@ -26,13 +26,13 @@ fn mounted(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
     guest.prepare(|g| {
-        g.run("mkfs.ext4 -q /dev/md0");
-        g.run("mount /dev/md0 /mnt");
+        g.format(&array);
+        g.mount(&array);
     });
     guest.trace_nothing();
 
     guest.step("stop", |g| g.refused(|g| g.stop(&array, Mdadm)));
-    guest.step("unmount", |g| g.run("umount /mnt"));
+    guest.step("unmount", |g| g.unmount());
     guest.step("stop again", |g| g.stop(&array, Mdadm));
 
     assert_story!(guest);
@@ -51,7 +51,7 @@ fn stopped_already(mut guest: Guest, #[values(Tool::Mdadm, Tool::Ioctl)] tool: T
 }
 
 /// A resync that is stopped goes on from where it was when the array is assembled again: what is made to differ before that
-/// place stays different, and what differed after it does not.
+/// place stays different, and what differed after it does not. Data begin at sector 2048 of a member.
 #[rstest]
 fn in_the_middle_of_a_resync(mut guest: Guest) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
@@ -63,8 +63,7 @@ fn in_the_middle_of_a_resync(mut guest: Guest) {
         g.make_read_only(&array, false);
         g.wait_for(&array, "sync_completed", "4096 / 10240");
     });
-    guest.prepare(|g| g.fill_sectors("/dev/loop1", 4096..4104));
-    guest.prepare(|g| g.fill_sectors("/dev/loop1", 8192..8200));
+    guest.prepare(|g| [4096, 8192].into_iter().for_each(|at| g.fill_sectors("/dev/loop1", at..at + 8)));
     guest.step("stop", |g| g.stop(&array, Mdadm));
     guest.step("assemble", |g| {
         g.assemble(&array, Mdadm);
@@ -82,9 +81,14 @@ fn two_arrays(mut guest: Guest) {
     let other = Array::raid5().at("/dev/md1").on(guest.loops(3, mib(6)));
     guest.trace_nothing();
 
-    guest.step("create one", |g| g.create(&one, Mdadm));
-    guest.step("create the other", |g| g.create(&other, Mdadm));
-    guest.step("idle", |g| g.wait_idle());
+    guest.step("create one", |g| {
+        g.create(&one, Mdadm);
+        g.wait_idle();
+    });
+    guest.step("create the other", |g| {
+        g.create(&other, Mdadm);
+        g.wait_idle();
+    });
     guest.step("stop", |g| g.run("mdadm --stop --scan"));
 
     assert_story!(guest);

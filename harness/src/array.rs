@@ -193,7 +193,7 @@ impl Array {
     pub(crate) fn create(&self, tool: Tool) -> Vec<String> {
         let mut line = line(tool, "create", &self.node);
         line.extend(["--level", self.level.name(), "--raid-devices"].map(str::to_owned));
-        line.push((self.members.len() - self.spares - usize::from(self.journal)).to_string());
+        line.push(self.members.len().saturating_sub(self.spares + usize::from(self.journal)).to_string());
         if self.spares > 0 {
             line.extend(["--spare-devices".to_owned(), self.spares.to_string()]);
         }

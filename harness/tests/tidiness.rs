@@ -60,9 +60,36 @@ fn no_snapshot_is_left_to_be_reviewed_or_belongs_to_nothing() {
     assert!(count > 500, "only {count} snapshots were found");
 }
 
-/// Where the snapshots of every scenario may lie, whichever part of its name is the function's.
-fn places(scenarios: &Path) -> HashSet<PathBuf> {
-    let manifest = scenarios.join("Cargo.toml");
+/// The most lines of a scenario, without those that are blank.
+const STORY: usize = 16;
+
+/// The functions that are scenarios: name, and lines of the body that are not blank.
+fn scenarios(source: &str) -> Vec<(String, usize)> {
+    let rest = source.split("#[rstest]\n").skip(1);
+    let one = |text: &str| {
+        let (_, text) = text.split_once("fn ")?;
+        let (name, _) = text.split_once('(')?;
+        let (_, body) = text.split_once(" {\n")?;
+        let body = body.lines().take_while(|line| *line != "}");
+        Some((name.to_owned(), body.filter(|line| !line.trim().is_empty()).count()))
+    };
+    rest.filter_map(one).collect()
+}
+
+#[test]
+fn a_scenario_is_a_short_story() {
+    let mut found = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios"), &mut found);
+    let sources = found.iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    let all: Vec<_> = sources.flat_map(|path| scenarios(&std::fs::read_to_string(path).unwrap())).collect();
+    assert!(all.len() > 60, "only {} scenarios were found", all.len());
+    let long: Vec<_> = all.iter().filter(|(_, lines)| *lines > STORY).collect();
+    assert!(long.is_empty(), "more than {STORY} lines: {long:?}");
+}
+
+/// Where the snapshots of every scenario may lie.
+fn places(folder: &Path) -> HashSet<PathBuf> {
+    let manifest = folder.join("Cargo.toml");
     let list = Command::new(env!("CARGO"))
         .args(["nextest", "list", "--message-format", "oneline", "--manifest-path"])
         .arg(manifest)
@@ -71,10 +98,14 @@ fn places(scenarios: &Path) -> HashSet<PathBuf> {
     assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
     let list = String::from_utf8(list.stdout).unwrap();
     let titles = list.lines().filter_map(|line| line.split_once(' ')).map(|(_, title)| title);
-    let root = scenarios.to_string_lossy();
+    let root = folder.to_string_lossy();
+    // Its own file's scenarios alone may give a part of its name the meaning of a function.
     let of = |title: &str| {
-        let functions: Vec<String> = title.split("::").map(|part| format!("{part}::here")).collect();
-        functions.iter().map(|path| mdlab::Place::of(path, title, &root).folder().clone()).collect::<Vec<_>>()
+        let mut parts = title.split("::");
+        let source = std::fs::read_to_string(folder.join(parts.next()?).with_extension("rs")).ok()?;
+        let functions = scenarios(&source);
+        let function = parts.find(|part| functions.iter().any(|(name, _)| name == part))?;
+        Some(mdlab::Place::of(&format!("{function}::here"), title, &root).folder().clone())
     };
-    titles.flat_map(of).collect()
+    titles.filter_map(of).collect()
 }

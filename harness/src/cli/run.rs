@@ -19,7 +19,7 @@ pub(super) struct Run {
     #[command(flatten)]
     machine: Machine,
     /// Scenarios to run at the same time [default: one for each processor].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
 }
 

@@ -49,6 +49,16 @@ impl Guest {
         self.run(&format!("mdadm --assemble --run {} {}", array.node(), members.join(" ")));
     }
 
+    /// Has mdadm add one device to what its superblock says, as udev's rules do when a disk appears.
+    pub fn assemble_incrementally(&mut self, member: &str) {
+        self.run(&format!("mdadm --incremental {member}"));
+    }
+
+    /// Has mdadm write its configuration file, from the arrays that are there.
+    pub fn write_configuration(&mut self) {
+        self.run("sh -c 'mdadm --detail --scan > /etc/mdadm.conf'");
+    }
+
     /// Has mdadm assemble an array from these members alone, whatever speaks against it.
     pub fn force(&mut self, array: &Array, members: &[String]) {
         self.run(&format!("mdadm --assemble --force --run {} {}", array.node(), members.join(" ")));
@@ -70,10 +80,10 @@ impl Guest {
         self.command(&["mdadm", action, array.node()].map(str::to_owned), None);
     }
 
-    /// Has mdadm watch an array until [`Guest::terminate`]; each of its alerts is written to the kernel's log. How far a
-    /// rebuild happens to be when it looks is none of them.
+    /// Has mdadm watch an array until [`Guest::terminate`]; each of its alerts is written to the kernel's log, but for those
+    /// about a rebuild: how often it looks meanwhile, and what it sees then, is luck.
     pub fn monitor(&mut self, array: &Array) -> Job {
-        self.start(&format!("mdadm --monitor --delay 1 --increment 99 --program /sbin/md-alert {}", array.node()))
+        self.start(&format!("mdadm --monitor --delay 1 --program /sbin/md-alert {}", array.node()))
     }
 
     /// Stops an array.
@@ -92,7 +102,8 @@ impl Guest {
         self.command(&["sh", "-c", &script].map(str::to_owned), None);
     }
 
-    /// The superblocks of an array's members, in their order, as mdlab itself decodes them.
+    /// The superblocks of an array's members, in their order, as mdlab itself decodes them. Whoever looks reads the attributes
+    /// too, which may wake md to write superblocks that it had put off.
     pub fn superblocks(&mut self, array: &Array) -> Vec<Superblock> {
         let outcome = self.session.observe();
         let observation = self.expect(outcome);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Guest;
+use super::{Guest, Job};
 use crate::array::Array;
 use crate::failure::Failure;
 
@@ -48,6 +48,12 @@ impl Guest {
         self.run(&format!("md fill {node} --from {from} --sectors {count}"));
     }
 
+    /// Begins to write the pattern over some sectors of an array.
+    pub fn start_filling(&mut self, array: &Array, sectors: Range<u64>) -> Job {
+        let (from, count) = (sectors.start, sectors.end - sectors.start);
+        self.start(&format!("md fill {} --from {from} --sectors {count}", array.node()))
+    }
+
     /// Writes the pattern of [`Guest::overwrite`] over some sectors of a device.
     pub fn overwrite_sectors(&mut self, node: &str, sectors: Range<u64>) {
         let (from, count) = (sectors.start, sectors.end - sectors.start);
@@ -74,6 +80,11 @@ impl Guest {
     /// Shows which sectors of the array lie where on its members.
     pub fn map(&mut self, array: &Array) {
         self.places(array);
+    }
+
+    /// Shows where on the members of an array lies what [`Guest::overwrite_sectors`] wrote.
+    pub fn map_overwritten(&mut self, array: &Array) {
+        self.run(&format!("md map --marked --seed 1 {}", array.members().join(" ")));
     }
 
     /// Which sectors of the pattern are left on the members, which are zero, and which hold something else: lines to compare.

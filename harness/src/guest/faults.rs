@@ -97,9 +97,9 @@ impl Guest {
         self.inflict_on(nodes, &Fault::DroppedWrites);
     }
 
-    /// Has disks work again, and udev find out what is on them.
+    /// Has disks work again, one after the other, and udev find out what is on each.
     pub fn restore_power(&mut self, nodes: &[String]) {
-        self.inflict_on(nodes, &Fault::None);
+        nodes.iter().for_each(|node| self.inflict(node, &Fault::None));
     }
 
     /// Has udev not look at devices again that were open for writing. How often it reads one, and how many of its errors the

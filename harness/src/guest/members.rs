@@ -30,6 +30,11 @@ impl Guest {
         self.command(&words.map(str::to_owned), None);
     }
 
+    /// Wipes superblocks.
+    pub fn zero(&mut self, members: &[String]) {
+        self.run(&format!("mdadm --zero-superblock {}", members.join(" ")));
+    }
+
     fn manage(&mut self, array: &Array, action: &str, member: &str) {
         self.command(&["mdadm", array.node(), action, member].map(str::to_owned), None);
     }

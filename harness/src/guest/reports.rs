@@ -2,6 +2,7 @@
 
 use super::Guest;
 use crate::array::Array;
+use crate::failure::Class;
 
 /// All lines that are not empty, in the order in which they were printed; of the form `NAME : VALUE` for the most part. Any
 /// white space is one space.
@@ -36,6 +37,25 @@ impl Guest {
     /// What `mdadm --detail` says of an array.
     pub fn detail(&mut self, array: &Array) -> Report {
         Report::read(&self.output(&["mdadm", "--detail", array.node()]))
+    }
+
+    /// What an attribute of an array reads, `dev-loop0/slot`; nothing if there is none, or it cannot be read.
+    pub fn attribute(&mut self, array: &Array, name: &str) -> Option<String> {
+        self.observed(&format!("{}/md/{name}", array.name()))
+    }
+
+    /// The size of an array, in sectors.
+    pub fn size(&mut self, array: &Array) -> u64 {
+        let size = self.observed(&format!("{}/size", array.name())).and_then(|size| size.parse().ok());
+        let unknown = || self.session.failure(Class::Tool, format!("expected `{}` to have a size", array.node()));
+        self.expect(size.ok_or_else(unknown))
+    }
+
+    fn observed(&mut self, path: &str) -> Option<String> {
+        let outcome = self.session.observe();
+        let observation = self.expect(outcome);
+        let attribute = observation.attributes.into_iter().find(|attribute| attribute.path == path)?;
+        attribute.value.ok().map(|value| value.trim_end().to_owned())
     }
 
     /// What a command prints on its standard output.

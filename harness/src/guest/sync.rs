@@ -31,7 +31,8 @@ impl Guest {
     }
 
     /// Has the next resync of an array, or one of its kin, stop at this sector of its members until
-    /// [`Guest::release_sync`]: at 0 it has begun and done nothing.
+    /// [`Guest::release_sync`]: at 0 it has begun and done nothing. The kernel takes only whole chunks, and nothing less than
+    /// before while one is under way (`max_sync_store` in drivers/md/md.c).
     pub fn hold_sync(&mut self, array: &Array, sector: u64) {
         let outcome = self.session.write(&array.attribute("sync_max"), &sector.to_string());
         self.expect(outcome);
