@@ -149,7 +149,7 @@ fn settle(order: &Order, sizes: &[Option<u64>]) -> Result<Shape, Trouble> {
 fn start(order: &Order, shape: &Shape, counts: &Counts, array: &Array) -> Result<(), Trouble> {
     let mut superblock = superblock::init_super(shape, counts, random_uuid()?, set_name(order)?, now());
     let bitmap = match shape.bitmap {
-        true => Some(superblock::add_internal_bitmap(&mut superblock, shape).ok_or_else(no_room)?),
+        true => Some(superblock::add_internal_bitmap(&mut superblock, shape)?),
         false => None,
     };
     array.set_array_info(minor_version(shape.format))?;
@@ -233,10 +233,6 @@ fn explain(shape: &Shape, trouble: Trouble) -> Trouble {
     } else {
         trouble
     }
-}
-
-fn no_room() -> Trouble {
-    Trouble::unfit("add `--bitmap internal`", "there is no room for it", "give larger devices, or leave it out")
 }
 
 /// The name in the superblock: mdadm takes the host's name and the number of the array unless told otherwise.

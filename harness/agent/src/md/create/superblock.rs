@@ -9,6 +9,7 @@ use super::Shape;
 use super::geometry::{PPL_SECTORS, choose_bm_space};
 use super::level::Level;
 use super::roles::{Counts, Place};
+use crate::md::trouble::Trouble;
 
 /// `resync_offset` of an array that has nothing to resync.
 const MAX_SECTOR: u64 = u64::MAX;
@@ -73,18 +74,22 @@ pub(super) fn add_to_super(superblock: &mut Superblock1, place: Place) {
     superblock.dev_roles[number] = place.role;
 }
 
-/// `add_internal_bitmap1`; nothing if there is no room for a bitmap.
-pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -> Option<BitmapSuper> {
+/// `add_internal_bitmap1`.
+pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -> Result<BitmapSuper, Trouble> {
+    let unfit = |cause: &str, remedy: &str| Trouble::unfit("add `--bitmap internal`", cause, remedy);
     let covered = shape.covered;
     let room = choose_bm_space(superblock.size);
-    let most = (room * 512).checked_sub(BITMAP_SUPER)? * 8;
+    let most = (room * 512).checked_sub(BITMAP_SUPER);
+    let most = most.ok_or_else(|| unfit("there is no room for it", "give larger devices, or leave it out"))? * 8;
     let (mut chunk, mut bits) = (4096, covered * 512 / 4096 + 1);
     while bits > most {
         chunk *= 2;
         bits = bits.div_ceil(2);
     }
     let chunk = chunk.max(BITMAP_CHUNK);
-    let chunksize = u32::try_from(chunk).ok()?;
+    let too_coarse = format!("each bit of it would stand for {} GiB, and 2 GiB are the most", chunk >> 30);
+    let remedy = "give a smaller size, or leave it out";
+    let chunksize = u32::try_from(chunk).map_err(|_| unfit(&too_coarse, remedy))?;
     superblock.feature_map = superblock.feature_map | Features::BITMAP_OFFSET;
     superblock.bitmap_offset = match shape.format {
         // Before the superblock and its bad-block log.
@@ -95,7 +100,7 @@ pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -
         }
         _ => 8,
     };
-    Some(BitmapSuper {
+    Ok(BitmapSuper {
         magic: BITMAP_MAGIC,
         version: BITMAP_MAJOR_HI,
         uuid: superblock.set_uuid,

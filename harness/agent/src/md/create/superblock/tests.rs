@@ -65,9 +65,15 @@ fn a_bitmap_lies_beside_the_superblock() {
         let shape = Shape { covered: sectors, ..shape(Level::Raid1, Format::V1_2) };
         add_internal_bitmap(&mut Superblock1 { size: sectors, ..Superblock1::default() }, &shape)
     };
-    assert_eq!(bitmap_of(127), None);
+    assert_eq!(bitmap_of(1 << 40).unwrap().chunksize, 1 << 30);
+    let trouble = |sectors| bitmap_of(sectors).unwrap_err().to_string();
+    let (few, many) = (
+        "there is no room for it; give larger devices, or leave it out",
+        "each bit of it would stand for 32 GiB, and 2 GiB are the most; give a smaller size, or leave it out",
+    );
+    assert_eq!(trouble(127), format!("add `--bitmap internal`: {few}"));
     // What one bit covers is a number of 32 bits.
-    assert_eq!((bitmap_of(1 << 40).unwrap().chunksize, bitmap_of(1 << 45)), (1 << 30, None));
+    assert_eq!(trouble(1 << 45), format!("add `--bitmap internal`: {many}"));
 }
 
 #[test]
