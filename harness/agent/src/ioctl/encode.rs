@@ -152,8 +152,10 @@ impl Call {
         // bytes that live as long as `self`: as many as the size in any number can say, and more than any structure of the
         // tables. Pointers within it are null, for the tables set none, and so is the argument of a request that is known by
         // a number without a size: the kernel answers EFAULT to it. Another number than 0 is passed only where a table has
-        // `Int` or `Device`; the numbers of these tables belong to md, the block layer and the loop driver, and no other
-        // driver takes a pointer by them (Documentation/userspace-api/ioctl/ioctl-number.rst).
+        // `Int` or `Device`, and no driver takes a pointer by these numbers. The types 0x09 and 0x12 belong to md and to the
+        // block layer; `L` 00-1F has a "conflict!" of the loop driver with mpt3sas, whose requests are made by _IOWR: they
+        // carry the size of a structure, and the loop driver's have none (a test below sees to it;
+        // Documentation/userspace-api/ioctl/ioctl-number.rst, drivers/scsi/mpt3sas/mpt3sas_ctl.h).
         let result = unsafe { libc::ioctl(fd, self.request.number().into(), argument) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
     }
@@ -297,6 +299,14 @@ mod tests {
                 assert_eq!(request.decode(&bytes[..shape.size()]), Value::Fields(expected), "{}", ioctl.name);
             }
         }
+    }
+
+    #[test]
+    fn numbers_by_which_the_loop_driver_takes_a_value_have_no_size() {
+        let of_loops = |ioctl: &&Ioctl| Ioc(ioctl.number).kind() == u32::from(b'L');
+        let values = block::TABLE.iter().filter(|ioctl| matches!(ioctl.argument, Int | Device)).filter(of_loops);
+        let sizes: Vec<_> = values.map(|ioctl| Ioc(ioctl.number).size()).collect();
+        assert!(!sizes.is_empty() && sizes.iter().all(|size| *size == 0), "{sizes:?}");
     }
 
     #[test]
