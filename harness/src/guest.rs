@@ -15,6 +15,8 @@ pub use ioctls::Denial;
 pub use needs::Need;
 pub use reports::Report;
 
+use std::cell::Cell;
+
 use mdlab_protocol::Exit;
 
 use crate::choice::Choice;
@@ -30,7 +32,7 @@ use crate::session::Session;
 /// lies, and how to run it again.
 pub struct Guest {
     session: Session,
-    title: String,
+    title: Title,
     choice: Choice,
     /// How commands should end.
     ending: Ending,
@@ -41,7 +43,7 @@ pub struct Guest {
 impl Guest {
     /// Forks the machine that the environment names (see [`Choice`]).
     pub fn fork() -> Self {
-        let title = title();
+        let title = Title::of_thread();
         let made = Choice::from_environment().and_then(|choice| {
             let laboratory = Laboratory::open(&choice, &mut |text| eprintln!("mdlab: {text}"))?;
             Ok((laboratory.fork()?, choice))
@@ -144,7 +146,7 @@ impl Guest {
 
     /// The test's name: `mirror::creates_and_stops`.
     pub fn title(&self) -> &str {
-        &self.title
+        &self.title.test
     }
 
     /// Ends with a failure unless the outcome is a success.
@@ -155,7 +157,7 @@ impl Guest {
                 failure
                     .evidence
                     .rerun
-                    .get_or_insert_with(|| format!("mdlab run {} {}", self.title, self.choice.options()));
+                    .get_or_insert_with(|| format!("mdlab run {} {}", self.title.test, self.choice.options()));
                 fail(failure, &self.title, Some(&self.session))
             }
         }
@@ -188,7 +190,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let recording = self.session.evidence();
-        let folder = folder::evidence(&recording.machine, &self.title);
+        let folder = folder::evidence(&recording.machine, &self.title.folder());
         if let Err(failure) = folder.and_then(|folder| folder::write_recording(&folder, &recording)) {
             // How the scenario ended matters more.
             eprintln!("mdlab: {failure}");
@@ -211,21 +213,45 @@ pub struct Job {
     argv: Vec<String>,
 }
 
-/// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
-fn title() -> String {
-    std::thread::current().name().unwrap_or("scenario").to_owned()
+/// Whose guest it is.
+struct Title {
+    /// The test.
+    test: String,
+    /// Which of the test's guests, from 1 on.
+    number: u32,
+}
+
+thread_local! {
+    /// How many guests were forked for the test that this thread runs.
+    static FORKED: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Title {
+    /// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
+    fn of_thread() -> Self {
+        FORKED.set(FORKED.get() + 1);
+        Self { test: std::thread::current().name().unwrap_or("scenario").to_owned(), number: FORKED.get() }
+    }
+
+    /// What its evidence is named after: the test's second guest leaves it in a folder of its own, `-2`.
+    fn folder(&self) -> String {
+        match self.number {
+            1 => self.test.clone(),
+            number => format!("{}-{number}", self.test),
+        }
+    }
 }
 
 /// Fails the test, having written down what is known.
 #[expect(clippy::panic, reason = "a scenario fails as every test does")]
-fn fail(mut failure: Failure, title: &str, session: Option<&Session>) -> ! {
+fn fail(mut failure: Failure, title: &Title, session: Option<&Session>) -> ! {
     if let Some(session) = session
-        && let Ok(folder) = folder::evidence(&session.recording().machine, title)
+        && let Ok(folder) = folder::evidence(&session.recording().machine, &title.folder())
     {
         // The failure itself matters more than a failure to write it down. The recording is kept when the guest is dropped.
         let _ = std::fs::write(folder.join("console.log"), session.console());
         failure.evidence.folder = Some(folder);
     }
-    folder::note(title, &folder::Outcome::Failed(failure.class));
+    folder::note(&title.test, &folder::Outcome::Failed(failure.class));
     panic!("{failure}");
 }

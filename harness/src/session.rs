@@ -179,10 +179,14 @@ impl Session {
         }
     }
 
-    /// Reads bytes of a block device, past any cache: whole sectors, some 200 KiB at most.
+    /// Reads bytes of a block device, past any cache: whole sectors, 240 KiB at most. All of them must be there.
     pub fn read(&mut self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>, Failure> {
         match self.ask(Request::Read { path: path.to_owned(), offset, length })? {
-            Reply::Read(bytes) => Ok(bytes),
+            Reply::Read(bytes) if bytes.len() == length as usize => Ok(bytes),
+            Reply::Read(bytes) => {
+                let text = format!("expected {length} bytes of `{path}` at {offset}, got {}", bytes.len());
+                Err(self.failure(Class::Tool, format!("{text}: it ends there")))
+            }
             other => Err(self.unexpected(&format!("read `{path}`"), &other)),
         }
     }

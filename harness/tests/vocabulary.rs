@@ -100,6 +100,47 @@ fn what_a_machine_lacks_is_named() {
     let array = Array::raid1().on(guest.loops(2, mib(4)));
     guest.run("rmmod linear");
     let reason = guest.lacks(Level::Linear).unwrap();
-    assert!(reason.contains("has no linear: CONFIG_MD_LINEAR is not set, or its module is not at hand"), "{reason}");
+    assert!(reason.contains("has no linear: CONFIG_MD_LINEAR is not set, or its module is not loaded"), "{reason}");
+    assert_eq!(guest.lacks(Need::Module(Level::Linear)), Some(reason));
     guest.create(&array, Tool::Ioctl);
+}
+
+#[test]
+fn sectors_past_the_end_are_not_taken_for_read() {
+    let text = complaint(|guest| {
+        let disks = guest.loops(1, mib(4));
+        guest.sectors(&disks[0], 8190..8200);
+    });
+    assert_says(&text, "tool: expected 5120 bytes of `/dev/loop0` at 4193280, got 1024: it ends there");
+}
+
+#[test]
+fn attributes_and_sizes_are_those_of_sysfs() {
+    let mut guest = Guest::fork();
+    let array = Array::raid1().with("--size 3072").on(guest.loops(2, mib(6)));
+    assert_eq!((guest.attribute(&array, "level"), guest.size(&array)), (None, 0));
+    guest.given(&array);
+    assert_eq!((guest.attribute(&array, "level"), guest.size(&array)), (Some("raid1".into()), 6144));
+    assert_eq!(
+        (guest.attribute(&array, "dev-loop1/slot"), guest.attribute(&array, "nothing")),
+        (Some("1".into()), None)
+    );
+}
+
+#[test]
+fn each_guest_of_a_scenario_leaves_a_recording() {
+    let mut guests = [Guest::fork(), Guest::fork()];
+    let recordings = ["", "-2"].map(|number| {
+        let title = format!("{}{number}", guests[0].title());
+        mdlab::evidence(&guests[0].recording().machine, &title).unwrap().join("recording.json")
+    });
+    // Of an earlier run.
+    recordings.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    guests[0].run("echo first");
+    guests[1].run("echo second");
+    drop(guests);
+
+    let texts = recordings.map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(texts[0].contains("\"first\"") && !texts[0].contains("\"second\""));
+    assert!(texts[1].contains("\"second\""));
 }

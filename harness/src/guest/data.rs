@@ -95,9 +95,29 @@ impl Guest {
 
     /// The bytes of a few sectors of a device, past any cache.
     pub fn sectors(&mut self, node: &str, sectors: Range<u64>) -> Vec<u8> {
-        let outcome = u32::try_from((sectors.end - sectors.start) * 512)
-            .map_err(|_| Failure::usage(format!("expected a few sectors of `{node}`, got {sectors:?}")))
-            .and_then(|length| self.session.read(node, sectors.start * 512, length));
+        let unfit = || Failure::usage(format!("expected a few sectors of `{node}`, got {sectors:?}"));
+        let outcome = extent(&sectors).ok_or_else(unfit);
+        let outcome = outcome.and_then(|(offset, length)| self.session.read(node, offset, length));
         self.expect(outcome)
+    }
+}
+
+/// The offset and the length of some sectors, in bytes; nothing where they end before they begin, or no device has them.
+fn extent(sectors: &Range<u64>) -> Option<(u64, u32)> {
+    let length = sectors.end.checked_sub(sectors.start)?.checked_mul(512)?;
+    Some((sectors.start.checked_mul(512)?, u32::try_from(length).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::extent;
+
+    #[test]
+    fn sectors_that_cannot_be_are_none() {
+        assert_eq!(extent(&(8..16)), Some((4096, 4096)));
+        let (small, large) = (8, 1 << 60);
+        assert_eq!(extent(&(large..small)), None, "backwards");
+        assert_eq!(extent(&(small..large)), None, "too many");
+        assert_eq!(extent(&(large..large + 8)), None, "too far");
     }
 }

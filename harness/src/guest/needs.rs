@@ -46,16 +46,19 @@ impl Guest {
         // `Personalities : [raid1] [raid10]`: what is loaded, and every module that was at hand was loaded.
         let there = mdstat.lines().next().is_some_and(|line| line.contains(&format!("[{level}]")));
         let (option, linux) = (level.option(), &self.recording().machine.kernel);
-        (!there).then(|| format!("Linux {linux} has no {level}: {option} is not set, or its module is not at hand"))
+        (!there).then(|| format!("Linux {linux} has no {level}: {option} is not set, or its module is not loaded"))
     }
 
     fn lacks_module(&mut self, level: Level) -> Option<String> {
         // What is built in may have a folder there, for its parameters, but no state.
         let probe = ["sh", "-c", &format!("test -e /sys/module/{}/initstate", level.module())].map(str::to_owned);
         let outcome = self.session.run(&probe, None).map(|command| command.exit);
-        let there = self.expect(outcome) == Some(Exit::Status(0));
-        let (option, linux) = (level.option(), &self.recording().machine.kernel);
-        (!there).then(|| format!("Linux {linux} has no module of {level}: {option} is not `m`"))
+        if self.expect(outcome) == Some(Exit::Status(0)) {
+            return None;
+        }
+        let (option, linux) = (level.option(), self.recording().machine.kernel.clone());
+        let built_in = || format!("Linux {linux} has {level} built in, where it cannot be unloaded: {option} is `y`");
+        Some(self.lacks_level(level).unwrap_or_else(built_in))
     }
 
     /// Takes a level away from the kernel for good. RUN_ARRAY fails then: what a tool has written is all that is written.
@@ -93,9 +96,9 @@ impl Guest {
 
     /// Leaves word that the scenario was skipped, for `mdlab run` to count, and for people who run it by other means.
     pub fn skip(&self, reason: &str) {
-        folder::note(&self.title, &folder::Outcome::Skipped(reason.to_owned()));
+        folder::note(self.title(), &folder::Outcome::Skipped(reason.to_owned()));
         // Past the test harness, which would keep what a test that passes prints to itself.
-        let _ = writeln!(std::io::stderr(), "mdlab: skipped {}: {reason}", self.title);
+        let _ = writeln!(std::io::stderr(), "mdlab: skipped {}: {reason}", self.title());
     }
 }
 
