@@ -65,12 +65,13 @@ fn assert_examined(guest: &mut Guest, array: &Array, shown: &str) {
     assert!(seen, "no line begins with `{shown}`");
 }
 
-/// Every line of `mdadm --detail` on an array at rest.
+/// Every line of `mdadm --detail` on an array, whose state is this.
 #[track_caller]
-fn assert_detailed(guest: &mut Guest, array: &Array) {
-    let superblocks = superblocks_of_v1(guest, array);
+fn assert_detailed(guest: &mut Guest, array: &Array, state: &str) {
+    let shown = detail::Shown::of(&guest.superblocks(array));
     let report = guest.detail(array);
-    assert_eq!(unexplained(&report, detail::lines(array, &superblocks)), [""; 0], "{report:?}");
+    assert_eq!(unexplained(&report, detail::lines(array, &shown)), [""; 0], "{report:?}");
+    assert!(report.lines().contains(&text::line("State", state)), "{report:?}");
 }
 
 /// `mdadm --examine` and `--detail` say what the superblock of every level and format holds.
@@ -87,7 +88,7 @@ fn mdadm_and_mdlab_agree(
     guest.trace_nothing();
 
     assert_examined(&mut guest, &array, &format!("Version : {metadata}"));
-    assert_detailed(&mut guest, &array);
+    assert_detailed(&mut guest, &array, "clean");
 }
 
 /// The same for what else an array may have.
@@ -108,7 +109,7 @@ fn mdadm_and_mdlab_agree_on_more(mut guest: Guest, #[case] shown: &str, #[case] 
     guest.trace_nothing();
 
     assert_examined(&mut guest, &array, shown);
-    assert_detailed(&mut guest, &array);
+    assert_detailed(&mut guest, &array, "clean");
 }
 
 /// What the superblock says of it.
@@ -151,12 +152,31 @@ fn mdadm_and_mdlab_agree_on_a_reshape(mut guest: Guest) {
     guest.trace_nothing();
     guest.prepare(|g| {
         g.add(&array, array.member(3));
-        g.set(&array, "sync_max", "2048");
-        g.run("mdadm --grow /dev/md0 --raid-devices 4");
+        g.hold_sync(&array, 2048);
+        g.grow(&array, "--raid-devices 4");
         g.wait_for(&array, "reshape_position", "6144");
     });
 
     assert_examined(&mut guest, &array, "Delta Devices : 1 (3->4)");
+    assert_detailed(&mut guest, &array, "clean, reshaping");
+}
+
+/// A member has failed, and is removed.
+#[rstest]
+fn mdadm_and_mdlab_agree_on_a_loss(
+    mut guest: Guest,
+    #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level,
+    #[values("0.90", "1.2")] metadata: &str,
+) {
+    let array = Array::new(level).with(&format!("--metadata {metadata}")).on(guest.loops(4, DISK));
+    guest.given(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.fail(&array, array.member(1)));
+    assert_detailed(&mut guest, &array, "clean, degraded");
+    guest.prepare(|g| g.remove(&array, array.member(1)));
+    let rest = array.members().iter().filter(|member| *member != array.member(1)).cloned().collect::<Vec<_>>();
+    assert_detailed(&mut guest, &array.on(rest), "clean, degraded");
 }
 
 /// The same for format 0.90, whose disks are a table.
@@ -170,4 +190,5 @@ fn mdadm_and_mdlab_agree_on_0_90(mut guest: Guest, #[values(Level::Raid1, Level:
         let report = guest.examine(member);
         assert_eq!(unexplained(&report, v090::lines(member, &superblock)), [""; 0], "{report:?}");
     }
+    assert_detailed(&mut guest, &array, "clean");
 }
