@@ -28,13 +28,13 @@ pub(super) struct Written {
 }
 
 /// Has a tool create an array whose level the kernel lacks, on disks every sector of which is marked.
-pub(super) fn written(mut guest: Guest, array: &Array, tool: Tool) -> Written {
+pub(super) fn written(guest: &mut Guest, array: &Array, tool: Tool) -> Written {
     guest.prepare(|g| g.fill_devices(array.members()));
     guest.unload(array.level());
     guest.prepare(|g| g.refused(|g| g.create(array, tool)));
     let superblocks = guest.superblocks(array);
     let areas = array.members().iter().zip(&superblocks).map(|(member, superblock)| match superblock {
-        Superblock::V1(superblock) => read(&mut guest, member, superblock),
+        Superblock::V1(superblock) => read(guest, member, superblock),
         Superblock::V090(_) => Vec::new(),
     });
     let areas = areas.collect();
@@ -44,7 +44,7 @@ pub(super) fn written(mut guest: Guest, array: &Array, tool: Tool) -> Written {
 
 fn read(guest: &mut Guest, member: &str, superblock: &Superblock1) -> Vec<(&'static str, Vec<u8>)> {
     let areas = areas(superblock).into_iter().map(|(name, first)| {
-        let mut bytes = guest.sectors(member, first..first + BLOCK);
+        let mut bytes = guest.sectors(member, first..first.saturating_add(BLOCK));
         let explained = EXPLAINED.iter().filter(|(area, ..)| *area == name);
         explained.for_each(|(_, range, _)| bytes[range.clone()].fill(0));
         (name, bytes)
