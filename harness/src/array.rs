@@ -175,8 +175,14 @@ impl Array {
     }
 
     /// The node of a member.
+    ///
+    /// # Panics
+    ///
+    /// Where there are not so many.
     pub fn member(&self, index: usize) -> &str {
-        self.members.get(index).map_or("", String::as_str)
+        let count = self.members.len();
+        assert!(index < count, "`{}` has {count} members, and none of index {index}", self.node);
+        &self.members[index]
     }
 
     /// The nodes of its members.

@@ -1,7 +1,6 @@
 //! What to run on: a kernel, a tool, an acceleration, a seed.
 
 use std::path;
-use std::str::FromStr;
 
 use mdlab_vm::{AccelChoice, KernelSource, Suite};
 
@@ -28,10 +27,10 @@ impl Choice {
     /// The choice of the environment; a kernel of Debian's brings its own suite's mdadm unless another is asked for.
     pub fn from_environment() -> Result<Self, Failure> {
         Self::new(
-            variable("MDLAB_KERNEL")?,
-            variable("MDLAB_MDADM")?,
-            variable("MDLAB_ACCEL")?,
-            variable("MDLAB_SEED")?,
+            variable("MDLAB_KERNEL", str::parse)?,
+            variable("MDLAB_MDADM", str::parse)?,
+            variable("MDLAB_ACCEL", str::parse)?,
+            variable("MDLAB_SEED", seed)?,
         )
     }
 
@@ -82,10 +81,15 @@ fn absolute(kernel: KernelSource, tool: ToolSource) -> std::io::Result<(KernelSo
     Ok((kernel, tool))
 }
 
-fn variable<T: FromStr<Err: std::fmt::Display>>(name: &str) -> Result<Option<T>, Failure> {
+/// A seed as it is named on a command line.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a seed from 0 to {}, got `{text}`", u64::MAX))
+}
+
+fn variable<T, E: std::fmt::Display>(name: &str, read: fn(&str) -> Result<T, E>) -> Result<Option<T>, Failure> {
     match std::env::var(name) {
         Ok(text) if !text.is_empty() => {
-            text.parse().map(Some).map_err(|error| Failure::usage(format!("read the variable {name}: {error}")))
+            read(&text).map(Some).map_err(|error| Failure::usage(format!("read the variable {name}: {error}")))
         }
         _ => Ok(None),
     }

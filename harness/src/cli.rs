@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use mdlab_vm::{AccelChoice, KernelSource};
 
-use crate::choice::Choice;
+use crate::choice::{self, Choice};
 use crate::failure::Failure;
 use crate::tool::ToolSource;
 
@@ -16,7 +16,7 @@ mod trace;
 
 /// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
 ///
-/// Exit status: 0 pass, 1 drift (a snapshot differs), 2 usage, 3 kernel (a panic, a hang), 4 boot (the kernel never
+/// Exit status: 0 pass, 1 drift (a snapshot differs, or an assertion of a scenario's own), 2 usage, 3 kernel (a panic, a hang), 4 boot (the kernel never
 /// reached the agent), 5 tool (a command ended otherwise than it should), 6 infra (QEMU, disk space, a missing program).
 #[derive(Parser)]
 #[command(name = "mdlab", version)]
@@ -48,7 +48,7 @@ struct Machine {
     #[arg(long, env = "MDLAB_ACCEL")]
     accel: Option<AccelChoice>,
     /// Mixed into the guest's random pool: another seed, other UUIDs.
-    #[arg(long, env = "MDLAB_SEED")]
+    #[arg(long, env = "MDLAB_SEED", value_parser = choice::seed)]
     seed: Option<u64>,
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// A snapshot differs.
+    /// A snapshot differs, or what a scenario asserts itself does not hold.
     Drift = 1,
     /// What was asked for makes no sense.
     Usage = 2,

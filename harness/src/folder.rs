@@ -1,6 +1,7 @@
 //! Where evidence is written: below the target folder of the workspace that a run belongs to.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -50,13 +51,15 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
-/// Leaves word for `mdlab run`, which asks for it by naming a folder in the environment.
+/// Leaves word for `mdlab run`, which asks for it by naming a folder in the environment. The first word about a scenario
+/// counts: what follows from a failure is none of its own.
 pub(crate) fn note(title: &str, outcome: &Outcome) {
     let Some(folder) = std::env::var_os(OUTCOMES) else { return };
     // Another package may have a scenario of that name, and it runs in another process.
     let name = format!("{}-{}", file_name(title), std::process::id());
     // Where it cannot be written, `mdlab run` still knows that something failed.
-    let _ = serde_json::to_vec(&(title, outcome)).map(|text| fs::write(Path::new(&folder).join(name), text));
+    let path = Path::new(&folder).join(name);
+    let _ = serde_json::to_vec(&(title, outcome)).map(|text| fs::File::create_new(path)?.write_all(&text));
 }
 
 /// What [`note`] left word of, by title.

@@ -50,7 +50,7 @@ impl Guest {
         });
         match made {
             Ok((session, choice)) => Self { session, title, choice, ending: Ending::Success, fragile: Vec::new() },
-            Err(failure) => fail(failure, &title, None),
+            Err(failure) => fail(failure, &title),
         }
     }
 
@@ -153,14 +153,20 @@ impl Guest {
     pub fn expect<T>(&self, outcome: Result<T, Failure>) -> T {
         match outcome {
             Ok(value) => value,
-            Err(mut failure) => {
-                failure
-                    .evidence
-                    .rerun
-                    .get_or_insert_with(|| format!("mdlab run {} {}", self.title.test, self.choice.options()));
-                fail(failure, &self.title, Some(&self.session))
-            }
+            Err(failure) => fail(self.located(failure), &self.title),
         }
+    }
+
+    /// Adds where the evidence of a failure lies, and how to run it again. The recording is kept when the guest is dropped.
+    fn located(&self, mut failure: Failure) -> Failure {
+        if let Ok(folder) = folder::evidence(&self.recording().machine, &self.title.folder()) {
+            // The failure itself matters more than a failure to write it down.
+            let _ = std::fs::write(folder.join("console.log"), self.session.console());
+            failure.evidence.folder = Some(folder);
+        }
+        let rerun = || format!("mdlab run {} {}", self.title.test, self.choice.options());
+        failure.evidence.rerun.get_or_insert_with(rerun);
+        failure
     }
 
     fn command(&mut self, argv: &[String], answer: Option<&str>) {
@@ -178,10 +184,8 @@ impl Guest {
             (Ending::Refusal, _) => "be refused",
             (Ending::Either, _) => "end by itself",
         };
-        let output = &command.output;
-        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
-        let said = String::from_utf8_lossy(said).trim().replace('\n', "; ");
-        let text = format!("expected `{}` to {wanted}, it ended with {}: {said}", command.line(), command.ending());
+        let (line, ending, said) = (command.line(), command.ending(), command.complaint());
+        let text = format!("expected `{line}` to {wanted}, it ended with {ending}: {said}");
         self.expect(Err(self.session.failure(Class::Tool, text)))
     }
 }
@@ -194,6 +198,12 @@ impl Drop for Guest {
         if let Err(failure) = folder.and_then(|folder| folder::write_recording(&folder, &recording)) {
             // How the scenario ended matters more.
             eprintln!("mdlab: {failure}");
+        }
+        // An assertion of the scenario's own, whose message is printed already: md did otherwise than was reviewed.
+        if std::thread::panicking() && !FAILED.get() {
+            let failure = self.located(Failure::new(Class::Drift, "what the scenario asserts itself does not hold"));
+            folder::note(&self.title.test, &folder::Outcome::Failed(failure.class));
+            eprintln!("{failure}");
         }
     }
 }
@@ -224,6 +234,9 @@ struct Title {
 thread_local! {
     /// How many guests were forked for the test that this thread runs.
     static FORKED: Cell<u32> = const { Cell::new(0) };
+
+    /// Whether the vocabulary has failed it.
+    static FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Title {
@@ -242,16 +255,10 @@ impl Title {
     }
 }
 
-/// Fails the test, having written down what is known.
+/// Fails the test, and leaves word of it.
 #[expect(clippy::panic, reason = "a scenario fails as every test does")]
-fn fail(mut failure: Failure, title: &Title, session: Option<&Session>) -> ! {
-    if let Some(session) = session
-        && let Ok(folder) = folder::evidence(&session.recording().machine, &title.folder())
-    {
-        // The failure itself matters more than a failure to write it down. The recording is kept when the guest is dropped.
-        let _ = std::fs::write(folder.join("console.log"), session.console());
-        failure.evidence.folder = Some(folder);
-    }
+fn fail(failure: Failure, title: &Title) -> ! {
+    FAILED.set(true);
     folder::note(&title.test, &folder::Outcome::Failed(failure.class));
     panic!("{failure}");
 }

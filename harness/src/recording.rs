@@ -72,6 +72,12 @@ impl Command {
         shell_words::join(&self.argv)
     }
 
+    /// What it complained of, on one line; what it printed where it complained of nothing.
+    pub(crate) fn complaint(&self) -> String {
+        let Output { stdout, stderr, .. } = &self.output;
+        String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }).trim().replace('\n', "; ")
+    }
+
     /// How it ended, in words: `exit 0`, `killed by SIGSEGV`.
     pub fn ending(&self) -> String {
         match self.exit {

@@ -114,6 +114,7 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     let redaction = Redaction::of(recording);
     let versions = recording.machine.versions().map_err(Failure::infra);
     let (linux, mdadm) = guest.expect(versions);
+    let known = Channel::ALL.iter().any(|channel| newest(place, *channel, Since { linux, mdadm }).is_some());
     let mut drifted = Vec::new();
     for channel in Channel::ALL {
         let text = channel.render(&recording.steps, &redaction);
@@ -138,7 +139,10 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     }
     if !drifted.is_empty() {
         let (channels, folder) = (drifted.join(", "), place.folder.display());
-        let text = format!("{channels} differ from the snapshots in `{folder}`: `cargo insta review` shows how");
+        let text = match known {
+            true => format!("{channels} differ from the snapshots in `{folder}`: `cargo insta review` shows how"),
+            false => format!("there are no snapshots in `{folder}` yet: `cargo insta review` offers what was recorded"),
+        };
         let machine = Some(recording.machine.to_string());
         guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, ..Evidence::default() })));
     }

@@ -92,6 +92,28 @@ fn a_command_that_fails_is_the_tool_s_fault() {
     let (_, error) = ends(mdlab(&["trace", "false", "true"]), 5);
     assert!(error.contains("expected `false` to end with status 0, it ended with exit 1"), "{error}");
     assert!(error.contains("after:    false (exit 1)"), "{error}");
+    let (_, error) = ends(mdlab(&["trace", "md stop /dev/md7"]), 5);
+    assert!(error.contains("it ended with exit 1: md: open `/dev/md7`: "), "{error}");
+}
+
+#[test]
+fn evidence_that_cannot_be_kept_is_not_lost_silently() {
+    let mut command = mdlab(&["trace", "false"]);
+    command.env("CARGO_TARGET_DIR", "/proc/target");
+    let (_, error) = ends(command, 5);
+    assert!(error.contains("mdlab: infra: make the folder `/proc/target/mdlab/"), "{error}");
+}
+
+#[test]
+fn scenarios_are_looked_for_in_a_workspace() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = mdlab(&["run"]);
+    command.current_dir(folder.path());
+    let (_, error) = ends(command, 2);
+    assert!(
+        error.contains("could not find `Cargo.toml`") && error.contains("change to one that has scenarios"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -157,6 +179,7 @@ fn what_makes_no_sense_is_refused() {
         (&["trace", "--kernel", &no_kernel, "true"], "is no x86 bzImage: it has no boot header"),
         (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
+        (&["trace", "--seed", "x", "true"], "expected a seed from 0 to 18446744073709551615, got `x`"),
         (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),
         (&["trace", "--size", "1G", "true"], "attach `2` loop devices of `1073741824` bytes"),
         (&["trace", "it's"], "split `it's` into words"),

@@ -16,13 +16,17 @@ fn crate_elsewhere(folder: &Path) {
 }
 
 fn run(folder: &Path, update: &str) -> Output {
+    scenarios(folder, update).output().unwrap()
+}
+
+fn scenarios(folder: &Path, update: &str) -> Command {
     // Kept from run to run: building mdlab takes far longer than the scenario.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
     command.arg("run").current_dir(folder).env("CARGO_TARGET_DIR", target).env("INSTA_UPDATE", update);
     // Set by the cargo that runs this test, and about another package.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
-    command.output().unwrap()
+    command
 }
 
 #[test]
@@ -37,6 +41,7 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let first = run(folder.path(), "no");
     assert_eq!(first.status.code(), Some(1), "{}", text(&first));
     assert!(!folder.path().join("snapshots").exists());
+    assert!(text(&first).contains("drift: there are no snapshots in `"), "{}", text(&first));
 
     let written = run(folder.path(), "always");
     assert!(written.status.success(), "{}", text(&written));
@@ -51,6 +56,13 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let skipped = "1 of the scenarios that passed were skipped:\n  asks_for_what_is_not_there: Linux ";
     assert!(text(&same).contains(skipped), "{}", text(&same));
     assert!(text(&same).contains(" has no lockless bitmaps: CONFIG_MD_LLBITMAP is not set"), "{}", text(&same));
+
+    // A scenario's own assertion counts as a drift too, and says where its evidence lies and how to run it again.
+    let denied = scenarios(folder.path(), "no").env("EXPECTED_LEVEL", "raid0").output().unwrap();
+    assert_eq!(denied.status.code(), Some(1), "{}", text(&denied));
+    let said = ["drift: what the scenario asserts itself does not hold", "  rerun:    mdlab run asserts_itself "];
+    assert!(said.iter().all(|line| text(&denied).contains(line)), "{}", text(&denied));
+    assert!(text(&denied).contains("scenarios failed, as shown above: 1 drift"), "{}", text(&denied));
 
     let dmesg = snapshots.join("dmesg.snap");
     let altered = std::fs::read_to_string(&dmesg).unwrap().replace("md/raid1:md0", "md/raid1:md1");

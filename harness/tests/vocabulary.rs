@@ -64,6 +64,31 @@ fn a_wait_says_its_bound_and_what_is_so_instead() {
     let expected =
         "kernel: after 60 s of virtual time `/sys/block/md0/md/array_state` reads `clean` instead of `broken`";
     assert_says(&text, expected);
+
+    let text = complaint(|guest| guest.wait_for(&Array::raid1(), "array_state", "clean"));
+    let expected = "usage: wait for `/sys/block/md0/md/array_state` to read `clean`: there is no such file";
+    assert_says(&text, expected);
+}
+
+#[test]
+fn a_resync_is_held_where_there_is_one_to_hold() {
+    let text = complaint(|guest| guest.hold_sync(&Array::raid1(), 0));
+    let expected = "tool: write `0` to `/sys/block/md0/md/sync_max`: the kernel refused it with ENOENT; \
+                    the array has to exist, and the sector to begin one of its chunks";
+    assert_says(&text, expected);
+
+    let text = complaint(|guest| {
+        let array = Array::raid1().on(guest.loops(2, mib(4)));
+        guest.given(&array);
+        guest.hold_sync(&array, 1 << 40);
+    });
+    assert_says(&text, "usage: expected to hold a resync of `/dev/md0` before its end, sector 6144, got 1099511627776");
+}
+
+#[test]
+#[should_panic(expected = "`/dev/md0` has 2 members, and none of index 9")]
+fn a_member_that_is_not_there_has_no_node() {
+    Array::raid1().on(["/dev/loop0", "/dev/loop1"]).member(9);
 }
 
 #[test]
@@ -118,13 +143,18 @@ fn sectors_past_the_end_are_not_taken_for_read() {
 fn attributes_and_sizes_are_those_of_sysfs() {
     let mut guest = Guest::fork();
     let array = Array::raid1().with("--size 3072").on(guest.loops(2, mib(6)));
-    assert_eq!((guest.attribute(&array, "level"), guest.size(&array)), (None, 0));
+    assert_eq!(guest.attribute(&array, "level"), None);
     guest.given(&array);
     assert_eq!((guest.attribute(&array, "level"), guest.size(&array)), (Some("raid1".into()), 6144));
     assert_eq!(
         (guest.attribute(&array, "dev-loop1/slot"), guest.attribute(&array, "nothing")),
         (Some("1".into()), None)
     );
+
+    let text = complaint(|guest| {
+        guest.size(&Array::raid1());
+    });
+    assert_says(&text, "tool: expected `/dev/md0` to have a size");
 }
 
 #[test]

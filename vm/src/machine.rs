@@ -162,7 +162,7 @@ impl Machine {
         match reason {
             // PID 1 switches the machine off when it cannot go on; before it can be heard, that is a boot that failed.
             "guest-shutdown" if self.blame == Class::Kernel => {
-                Error::infra("PID 1 of the guest gave up, see its console")
+                Error::infra("the guest was switched off: PID 1 gave up, or a command did it; its console says which")
             }
             "guest-shutdown" | "guest-reset" | "guest-panic" => Error::new(self.blame, self.panic()),
             _ => Error::infra(format!("QEMU was told to end ({reason})")),

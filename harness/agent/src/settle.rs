@@ -100,6 +100,10 @@ pub(crate) fn wait_for(machine: &mut Machine, path: &str, text: &str, limit: Dur
                 let md = format!("`{path}` reads `{}` instead of `{text}`", found.trim());
                 return Ok(Reply::Unsettled(Unsettled { md, ..Unsettled::default() }));
             }
+            // Whether it was misspelt or never came, the scenario's author knows.
+            Err(_) if deadline.passed() && !Path::new(path).exists() => {
+                return Err(Failure::refuse(format!("wait for `{path}` to read `{text}`"), "there is no such file"));
+            }
             Err(error) if deadline.passed() => {
                 let md = format!("`{path}` cannot be read: {error}");
                 return Ok(Reply::Unsettled(Unsettled { md, ..Unsettled::default() }));

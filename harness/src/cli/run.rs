@@ -98,12 +98,16 @@ fn set_environment(shell: &Shell, choice: &Choice) -> Result<(), Failure> {
 
 /// The packages of the workspace that depend on mdlab, other than mdlab itself.
 fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
-    let text = cmd!(shell, "cargo metadata --no-deps --format-version 1").quiet().ignore_stderr().read();
-    let text = text.map_err(|error| {
-        Failure::usage(format!("find a workspace around the current folder: {error}; change to one that has scenarios"))
-    })?;
-    let metadata: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
+    let output = cmd!(shell, "cargo metadata --no-deps --format-version 1").quiet().ignore_status().output();
+    let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::usage(format!(
+            "find a workspace around the current folder: {cause}; change to one that has scenarios"
+        )));
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
     let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
     let uses_mdlab =
         |package: &serde_json::Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");

@@ -57,11 +57,13 @@ impl Trace {
         let outcome = self.record(&mut session, lines);
         self.show(&session)?;
         outcome.map_err(|mut failure| {
-            // The failure itself matters more than a failure to write down its evidence.
-            failure.evidence.folder = folder::evidence(laboratory.machine(), "trace").ok().inspect(|folder| {
-                let _ = folder::write_recording(folder, &session.evidence());
+            let kept = folder::evidence(laboratory.machine(), "trace").and_then(|folder| {
+                folder::write_recording(&folder, &session.evidence())?;
                 let _ = std::fs::write(folder.join("console.log"), session.console());
+                Ok(folder)
             });
+            // The failure itself matters more than a failure to write down its evidence.
+            failure.evidence.folder = kept.inspect_err(|failure| notice(&failure.to_string())).ok();
             failure
         })
     }
@@ -78,7 +80,7 @@ impl Trace {
             session.attach(self.disks, self.size)?;
         }
         for (number, words) in (1..).zip(lines) {
-            let outcome = session.run(words, Some(&self.stdin)).map(|command| (command.exit, command.ending()));
+            let outcome = session.run(words, Some(&self.stdin)).cloned();
             if outcome.is_ok() {
                 session.settle(true)?;
             }
@@ -86,10 +88,10 @@ impl Trace {
             if outcome.as_ref().map_or_else(|failure| failure.class == Class::Tool, |_| true) {
                 session.end_step(&format!("step {number}"))?;
             }
-            let (exit, ending) = outcome?;
-            if exit != Some(Exit::Status(0)) {
-                let line = shell_words::join(words);
-                let text = format!("expected `{line}` to end with status 0, it ended with {ending}");
+            let command = outcome?;
+            if command.exit != Some(Exit::Status(0)) {
+                let (line, ending, said) = (command.line(), command.ending(), command.complaint());
+                let text = format!("expected `{line}` to end with status 0, it ended with {ending}: {said}");
                 return Err(session.failure(Class::Tool, text));
             }
         }

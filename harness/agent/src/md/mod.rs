@@ -82,7 +82,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "map",
-        syntax: "[--seed N] DEVICE...",
+        syntax: "[--seed N] [--marked] DEVICE...",
         about: "shows where the filled sectors lie on raw devices",
         run: map::run,
     },

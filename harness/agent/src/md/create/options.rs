@@ -9,7 +9,8 @@ use crate::md::trouble::Trouble;
 
 /// For the help.
 pub(in crate::md) const OPTIONS: &str = "  \
-  --metadata 1.0|1.1|1.2, --chunk KIB, --layout NAME, --size KIB, --name NAME, --homehost NAME
+  --level linear|0|1|4|5|6|10, --metadata 1.0|1.1|1.2, --chunk KIB, --size KIB, --name NAME, --homehost NAME
+  --layout NAME: of level 0 original or alternate, of 5 and 6 left-symmetric and its kin, of 10 nN, fN or oN
   --raid-devices N, --spare-devices N, --bitmap none|internal, --assume-clean, --no-raid0-layout
   --write-journal DEVICE, --consistency-policy resync|bitmap|journal|ppl
   --write-mostly, for the devices after it
@@ -17,6 +18,9 @@ pub(in crate::md) const OPTIONS: &str = "  \
 
 /// The fewest KiB of a chunk (mdadm.c: 8 sectors).
 const LEAST_CHUNK: u32 = 4;
+
+/// The most bytes of a name: `set_name` ends with a zero (`struct mdp_superblock_1` has 32, and mdadm cuts what is longer).
+const LONGEST_NAME: usize = 31;
 
 /// The fewest KiB that are used of a member (mdadm.c: 8 sectors). The kernel resyncs less over and over again.
 const LEAST_SIZE: u64 = 4;
@@ -143,6 +147,14 @@ impl Words {
             let attempt = format!("parse `--size {size}`");
             return Err(Trouble::usage(attempt, "it is out of range", format!("give KiB, {LEAST_SIZE} at least")));
         }
+        if let Some(name) = self.name.as_ref().filter(|name| name.len() > LONGEST_NAME) {
+            let cause = format!("it has {} bytes", name.len());
+            return Err(Trouble::usage(
+                format!("parse `--name {name}`"),
+                cause,
+                format!("give {LONGEST_NAME} at most"),
+            ));
+        }
         let order = Order {
             node,
             level,
@@ -183,7 +195,6 @@ impl Words {
         let wrong = |cause: &str, remedy: &str| Err(Trouble::usage(format!("parse `--chunk {chunk}`"), cause, remedy));
         match (level, chunk) {
             (Level::Raid1, _) => wrong("the level has no chunks", "leave it out"),
-            (_, 0) => Ok(level.default_chunk()),
             // The kernel keeps bytes in an int.
             (_, LEAST_CHUNK..=0x1f_ffff) => Ok(chunk),
             _ => wrong("it is out of range", "give KiB, 4 at least"),
