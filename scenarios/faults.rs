@@ -131,6 +131,7 @@ fn a_disk_that_vanishes(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, L
     let array = Array::new(level).with("--size 4096").chunk(64).on(guest.loops(3, mib(6)).into_iter().chain([disk]));
     guest.given(&array);
     guest.trace_nothing();
+    assert_eq!(guest.attribute(&array, "dev-sda/slot").as_deref(), Some("3"));
 
     guest.step("pull", |g| g.pull("/dev/sda"));
     guest.step("write", |g| {

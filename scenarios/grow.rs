@@ -1,6 +1,7 @@
 //! Arrays that change their shape while they live, and keep every byte where its number says.
 
 use mdlab::Tool::Mdadm;
+use mdlab::metadata::Superblock;
 use mdlab::{Array, Guest, Level, assert_story, mib};
 use rstest::rstest;
 
@@ -22,13 +23,13 @@ fn one_copy_less(mut guest: Guest) {
     assert_story!(guest);
 }
 
-/// A reshape is held on its way, the array stopped and assembled again: it goes on, and no byte is lost.
+/// A reshape is held on its way, the array stopped and assembled again: it goes on, and no byte is lost. Snapshots do not show
+/// where it was stopped, because after a reshape that is luck.
 #[rstest]
 fn interrupted(mut guest: Guest) {
     let array = Array::raid5().chunk(64).spares(1).on(guest.loops(4, mib(6)));
     guest.given_filled(&array);
     guest.trace_nothing();
-    let size = guest.size(&array);
     guest.hold_sync(&array, 2048);
 
     guest.step("grow", |g| {
@@ -36,11 +37,12 @@ fn interrupted(mut guest: Guest) {
         g.wait_for(&array, "reshape_position", "6144");
     });
     guest.step("stop", |g| g.stop(&array, Mdadm));
+    assert!(matches!(&guest.superblocks(&array)[0], Superblock::V1(first) if first.reshape_position == 6144));
     guest.step("assemble", |g| {
         g.assemble(&array, Mdadm);
         g.wait_idle();
     });
-    guest.step("read", |g| g.check_sectors(array.node(), 0..size));
+    guest.step("read", |g| g.check_sectors(array.node(), 0..20480));
 
     assert_story!(guest);
 }

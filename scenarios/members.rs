@@ -106,7 +106,7 @@ fn cannot_return_without_a_bitmap(mut guest: Guest) {
 /// A disk is copied to another while it still works, and leaves when that is done.
 ///
 /// Suspected bug in 5.10 and 6.1: the link `rd1` goes with the disk that leaves, and the one in its place gets none
-/// (`sysfs_link_rdev` in drivers/md/md.h passes over replacements) on raid1 and raid5.
+/// (`sysfs_link_rdev` in drivers/md/md.h passes over replacements, and nobody asks again once it is none).
 #[rstest]
 fn replaces(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10)] level: Level) {
     let array = Array::new(level).spares(1).on(guest.loops(5, mib(6)));
@@ -139,7 +139,7 @@ fn the_last_one_stays(mut guest: Guest, #[values(Level::Raid1, Level::Raid10)] l
 /// A raid5 that loses two disks cannot go on.
 ///
 /// Suspected bug in 6.1: md fails the disk and says EBUSY all the same (`raid5_error` sets MD_BROKEN, and `set_disk_faulty`
-/// takes that for a refusal). Nor does it wake md's thread then (`md_error` returns where MD_BROKEN is set): no superblock
+/// takes that for a refusal). Nor does it wake md's thread then (`md_error` does so only where MD_BROKEN is not set): no superblock
 /// says that the disk has failed until the array is stopped. 5.10 says that it is done, and writes them.
 #[rstest]
 fn a_second_loss(mut guest: Guest) {

@@ -19,7 +19,7 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("sb_csum", "a sum over all the others"),
 ];
 
-/// Attributes of an array and, the last, of each of its members that are the same whoever assembles it.
+/// Attributes of an array, of its bitmap and of its members that are the same whoever assembles it.
 const LASTING: &[&str] = &[
     "level",
     "raid_disks",
@@ -29,7 +29,9 @@ const LASTING: &[&str] = &[
     "metadata_version",
     "consistency_policy",
     "size",
+    "location",
     "slot",
+    "state",
 ];
 
 /// Every level in every format of version 1, just begun: a resync is to come or, of the last member of raid4 and raid5, a
@@ -116,7 +118,7 @@ fn created_and_assembled(guest: &mut Guest, array: &Array, [one, other]: [Tool; 
     assert_eq!(assembled, created, "assembled by {other:?}, and created by {one:?}");
     guest.prepare(|g| {
         g.stop(array, other);
-        g.run(&format!("mdadm --zero-superblock {}", array.members().join(" ")));
+        g.zero(array.members());
     });
     created
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// A snapshot differs, or what a scenario asserts itself does not hold.
+    /// A snapshot differs, or a scenario's own assertion does not hold.
     Drift = 1,
     /// What was asked for makes no sense.
     Usage = 2,

@@ -199,9 +199,10 @@ impl Drop for Guest {
             // How the scenario ended matters more.
             eprintln!("mdlab: {failure}");
         }
-        // An assertion of the scenario's own, whose message is printed already: md did otherwise than was reviewed.
-        if std::thread::panicking() && !FAILED.get() {
-            let failure = self.located(Failure::new(Class::Drift, "what the scenario asserts itself does not hold"));
+        // Not the vocabulary's doing, and its message is printed already.
+        if std::thread::panicking() && !FAILED.replace(true) {
+            let text = "the scenario panicked, see above: what it asserts itself does not hold, or it makes a mistake";
+            let failure = self.located(Failure::new(Class::Drift, text));
             folder::note(&self.title.test, &folder::Outcome::Failed(failure.class));
             eprintln!("{failure}");
         }
@@ -235,7 +236,7 @@ thread_local! {
     /// How many guests were forked for the test that this thread runs.
     static FORKED: Cell<u32> = const { Cell::new(0) };
 
-    /// Whether the vocabulary has failed it.
+    /// Whether it is known to have failed.
     static FAILED: Cell<bool> = const { Cell::new(false) };
 }
 

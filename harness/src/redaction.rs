@@ -1,8 +1,9 @@
 //! Redaction: what differs from run to run gets a name, and the same thing gets the same name wherever it shows.
 //!
 //! All of it is here. What is redacted: identifiers of arrays and members (they come from the random pool), process
-//! identifiers, times, sequence numbers of uevents, how far a resync happened to be, and how many events it added. What is
-//! never redacted: numbers that md decides, such as sizes, offsets, roles, and events as far as no resync added them.
+//! identifiers, times, sequence numbers of uevents, how far a resync, a reshape or the writing back of a journal happened to
+//! be, and how many events it added. What is never redacted: numbers that md decides, such as sizes, offsets, roles, and events
+//! as far as no resync added them.
 
 mod events;
 
@@ -16,8 +17,8 @@ use crate::channel::superblocks;
 use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
-/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev. `RESHAPE_ACTIVE` (Detail.c of mdadm) depends on whether udev
-/// looked before the end of a reshape.
+/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev. `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm)
+/// depends on whether udev looked before the end of a reshape.
 const VOLATILE_PROPERTIES: [&str; 5] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "DM_COOKIE", "RESHAPE_ACTIVE"];
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.

@@ -100,9 +100,11 @@ pub(crate) fn wait_for(machine: &mut Machine, path: &str, text: &str, limit: Dur
                 let md = format!("`{path}` reads `{}` instead of `{text}`", found.trim());
                 return Ok(Reply::Unsettled(Unsettled { md, ..Unsettled::default() }));
             }
-            // Whether it was misspelt or never came, the scenario's author knows.
             Err(_) if deadline.passed() && !Path::new(path).exists() => {
-                return Err(Failure::refuse(format!("wait for `{path}` to read `{text}`"), "there is no such file"));
+                return Ok(Reply::Unsettled(Unsettled {
+                    md: format!("`{path}` is not there"),
+                    ..Unsettled::default()
+                }));
             }
             Err(error) if deadline.passed() => {
                 let md = format!("`{path}` cannot be read: {error}");
@@ -128,7 +130,6 @@ fn sequence() -> Result<u64, Failure> {
 /// Whether udevd lives and its queue is empty, so that what it has not announced it never will.
 fn udev_has_nothing_to_do() -> bool {
     let lives = fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
-        // The name is cut at 15 bytes, which it has when it is spelt in full.
         fs::read_to_string(entry.path().join("comm"))
             .is_ok_and(|name| ["systemd-udevd", "(udev-worker)", "udevd"].contains(&name.trim()))
     });

@@ -2,7 +2,6 @@
 
 use super::Guest;
 use crate::array::Array;
-use crate::failure::Class;
 
 /// The slowest pace of a resync that the kernel accepts, in KiB/s.
 const SLOWEST: &str = "1";
@@ -31,25 +30,15 @@ impl Guest {
         self.wait_idle();
     }
 
-    /// Has the next resync of an array, or one of its kin, stop at this sector of its members until
-    /// [`Guest::release_sync`]: at 0 it has begun and done nothing. The kernel takes only whole chunks, and nothing less than
-    /// before while one is under way (`max_sync_store` in drivers/md/md.c).
+    /// Has the next resync of an array, or one of its kin, stop at this sector until [`Guest::release_sync`]: at 0 it has begun
+    /// and done nothing, and past its end nothing is held. It is a sector of its members; of the array where a raid10
+    /// is resynced. The kernel takes only whole chunks, and nothing less than before while one is under way (`max_sync_store`
+    /// in drivers/md/md.c).
     pub fn hold_sync(&mut self, array: &Array, sector: u64) {
-        // The kernel takes any, and an array that has none of its own does not ask where it ends.
-        if sector > 0 {
-            let used = self.attribute(array, "component_size").and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0);
-            let end = self.size(array).max(used * 2);
-            if sector >= end {
-                let text = format!(
-                    "expected to hold a resync of `{}` before its end, sector {end}, got {sector}",
-                    array.node()
-                );
-                self.expect::<()>(Err(self.session.failure(Class::Usage, text)));
-            }
-        }
         let outcome = self.session.write(&array.attribute("sync_max"), &sector.to_string());
         self.expect(outcome.map_err(|mut failure| {
-            failure.message += "; the array has to exist, and the sector to begin one of its chunks";
+            failure.message += "; the array has to exist, the sector to begin one of its chunks, and nothing to be under way \
+                                that was not held before";
             failure
         }));
     }

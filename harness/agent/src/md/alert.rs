@@ -1,4 +1,4 @@
-//! `md alert`, also called `md-alert`: what `mdadm --monitor --program` runs for each event.
+//! `md alert`, also called `md-alert`: what `mdadm --monitor --program` runs for each event. It logs those that are not luck.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,8 @@ use super::Verdict;
 use super::arguments::Arguments;
 use super::trouble::{Refused, Trouble};
 
-/// Events of mdadm whose number depends on when it looks: RebuildStarted, RebuildNN, RebuildFinished.
+/// How events begin of which mdadm reports more or fewer, depending on when it looks: RebuildStarted, RebuildNN,
+/// RebuildFinished.
 const LUCK: &str = "Rebuild";
 
 /// The kernel's log, because it is recorded in the order in which things happen.

@@ -89,7 +89,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "alert",
         syntax: "EVENT DEVICE [MEMBER]",
-        about: "logs an event of `mdadm --monitor` to the kernel's log",
+        about: "logs an event of `mdadm --monitor` to the kernel's log, but for `Rebuild...`",
         run: alert::run,
     },
     Subcommand { name: "help", syntax: "", about: "shows this", run: help },

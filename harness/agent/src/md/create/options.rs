@@ -19,10 +19,12 @@ pub(in crate::md) const OPTIONS: &str = "  \
 /// The fewest KiB of a chunk (mdadm.c: 8 sectors).
 const LEAST_CHUNK: u32 = 4;
 
-/// The most bytes of a name: `set_name` ends with a zero (`struct mdp_superblock_1` has 32, and mdadm cuts what is longer).
+/// The most bytes of a name: `set_name` of `struct mdp_superblock_1` has 32 and ends with a zero. mdadm refuses more than 32,
+/// and cuts the last of 32 (`init_super1`).
 const LONGEST_NAME: usize = 31;
 
-/// The fewest KiB that are used of a member (mdadm.c: 8 sectors). The kernel resyncs less over and over again.
+/// The fewest KiB that are used of a member (mdadm.c: 8 sectors). The kernel resyncs a single one over and over again:
+/// `md_do_sync` of drivers/md/md.c counts three sectors as nothing done.
 const LEAST_SIZE: u64 = 4;
 
 /// How the array is made consistent after a crash.
@@ -197,7 +199,7 @@ impl Words {
             (Level::Raid1, _) => wrong("the level has no chunks", "leave it out"),
             // The kernel keeps bytes in an int.
             (_, LEAST_CHUNK..=0x1f_ffff) => Ok(chunk),
-            _ => wrong("it is out of range", "give KiB, 4 at least"),
+            _ => wrong("it is out of range", "give KiB, from 4 to 2097151"),
         }
     }
 

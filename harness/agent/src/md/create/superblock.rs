@@ -61,8 +61,7 @@ pub(super) fn init_super(shape: &Shape, counts: &Counts, uuid: Uuid, name: Name,
 /// `homehost:name`, or the name alone if that is too long or the name has a host already.
 pub(super) fn set_name(homehost: Option<&str>, name: &str) -> Name {
     let full = homehost.filter(|_| !name.contains(':')).map(|host| format!("{host}:{name}"));
-    let name = full.filter(|full| full.len() < 32).unwrap_or_else(|| name.to_owned());
-    Name::from(&name.as_bytes()[..name.len().min(31)])
+    Name::from(full.filter(|full| full.len() < 32).as_deref().unwrap_or(name))
 }
 
 /// `add_to_super1`: gives a device its role.
@@ -80,7 +79,7 @@ pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -
     let covered = shape.covered;
     let room = choose_bm_space(superblock.size);
     let most = (room * 512).checked_sub(BITMAP_SUPER);
-    let most = most.ok_or_else(|| unfit("there is no room for it", "give larger devices, or leave it out"))? * 8;
+    let most = most.ok_or_else(|| unfit("there is no room for it", "give larger devices, or `--bitmap none`"))? * 8;
     let (mut chunk, mut bits) = (4096, covered * 512 / 4096 + 1);
     while bits > most {
         chunk *= 2;
@@ -88,7 +87,7 @@ pub(super) fn add_internal_bitmap(superblock: &mut Superblock1, shape: &Shape) -
     }
     let chunk = chunk.max(BITMAP_CHUNK);
     let too_coarse = format!("each bit of it would stand for {} GiB, and 2 GiB are the most", chunk >> 30);
-    let remedy = "give a smaller size, or leave it out";
+    let remedy = "give a smaller size, or `--bitmap none`";
     let chunksize = u32::try_from(chunk).map_err(|_| unfit(&too_coarse, remedy))?;
     superblock.feature_map = superblock.feature_map | Features::BITMAP_OFFSET;
     superblock.bitmap_offset = match shape.format {

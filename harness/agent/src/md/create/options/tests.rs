@@ -45,12 +45,12 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ),
         ("--level 1 --metadata 0.90 a b", "parse `--metadata 0.90`: there is no such format; use 1.0, 1.1 or 1.2"),
         ("--level 1 --chunk 64 a b", "parse `--chunk 64`: the level has no chunks; leave it out"),
-        ("--level 0 --chunk 0 a b", "parse `--chunk 0`: it is out of range; give KiB, 4 at least"),
+        ("--level 0 --chunk 0 a b", "parse `--chunk 0`: it is out of range; give KiB, from 4 to 2097151"),
         (
             "--level 1 --name a-name-of-more-than-31-characters a b",
-            "parse `--name a-name-of-more-than-31-characters`: it has 34 bytes; give 31 at most",
+            "parse `--name a-name-of-more-than-31-characters`: it has 33 bytes; give 31 at most",
         ),
-        ("--level 0 --chunk 1 a b", "parse `--chunk 1`: it is out of range; give KiB, 4 at least"),
+        ("--level 0 --chunk 1 a b", "parse `--chunk 1`: it is out of range; give KiB, from 4 to 2097151"),
         (
             "--level 1 --layout n2 a b",
             "parse `--layout n2`: the level has no such layout; leave it out: the level has no layouts",
