@@ -58,6 +58,12 @@ pub(super) fn run(mut arguments: Arguments) -> Result<Verdict, Trouble> {
     Ok(issue(&request.name(), &mut call, &file))
 }
 
+/// For the help.
+pub(super) fn requests() -> String {
+    let names: Vec<_> = Request::names().collect();
+    names.chunks(6).map(|line| format!("  {}\n", line.join(", "))).collect()
+}
+
 /// Issues it and says how it ended.
 fn issue(name: &str, call: &mut Call, file: &File) -> Verdict {
     match call.issue(file) {
@@ -80,7 +86,8 @@ fn set(call: &mut Call, word: &str) -> Result<(), Trouble> {
         Some((field, value)) => call.set(field, value),
         None => call.set_whole(&device(word)),
     };
-    outcome.map_err(|error| Trouble::usage(format!("encode `{word}`"), error.to_string(), "`md help` shows how"))
+    let remedy = "name its fields as include/uapi/linux/raid/md_u.h does";
+    outcome.map_err(|error| Trouble::usage(format!("encode `{word}`"), error.to_string(), remedy))
 }
 
 /// A node's path stands for its number.
@@ -93,7 +100,7 @@ fn device(value: &str) -> String {
 fn no_such_request(name: &str) -> Trouble {
     let nearest = Request::names().filter(|known| known.starts_with(name.get(..3).unwrap_or(name))).collect::<Vec<_>>();
     let remedy = if nearest.is_empty() {
-        "write its name as the kernel does, or its number".into()
+        "`md help` lists them; others go by number".into()
     } else {
         format!("use {}", nearest.join(", "))
     };
@@ -147,18 +154,19 @@ mod tests {
     #[test]
     fn what_is_misspelt_is_a_usage_error() {
         for (line, expected) in [
+            ("ioctl /dev/null FOO", "issue `FOO`: there is no such request; `md help` lists them; others go by number"),
             ("ioctl /dev/null STOP_ARAY", "issue `STOP_ARAY`: there is no such request; use STOP_ARRAY, STOP_ARRAY_RO"),
             (
                 "ioctl /dev/null ADD_NEW_DISK majr=7",
-                "encode `majr=7`: expected a field of ADD_NEW_DISK, which are number, major, minor, raid_disk, state; `md help` shows how",
+                "encode `majr=7`: expected a field of ADD_NEW_DISK, which are number, major, minor, raid_disk, state; name its fields as include/uapi/linux/raid/md_u.h does",
             ),
             (
                 "ioctl /dev/null SET_DISK_FAULTY loop0",
-                "encode `loop0`: expected a device as `MAJOR:MINOR`; `md help` shows how",
+                "encode `loop0`: expected a device as `MAJOR:MINOR`; name its fields as include/uapi/linux/raid/md_u.h does",
             ),
             (
                 "ioctl /dev/null STOP_ARRAY 1",
-                "encode `1`: expected nothing: STOP_ARRAY has no argument; `md help` shows how",
+                "encode `1`: expected nothing: STOP_ARRAY has no argument; name its fields as include/uapi/linux/raid/md_u.h does",
             ),
             (
                 "ioctl /dev/null",

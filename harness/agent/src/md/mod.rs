@@ -145,7 +145,7 @@ fn usage() -> String {
         format!("  md {}: {}\n", call.trim_end(), subcommand.about)
     };
     let lines: String = SUBCOMMANDS.iter().map(line).collect();
-    format!("usage:\n{lines}options of create:\n{}", create::OPTIONS)
+    format!("usage:\n{lines}options of create:\n{}requests of ioctl:\n{}", create::OPTIONS, ioctl::requests())
 }
 
 #[cfg(test)]

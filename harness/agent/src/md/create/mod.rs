@@ -109,12 +109,13 @@ fn settle(order: &Order, sizes: &[Option<u64>]) -> Result<Shape, Trouble> {
         // A journal needs no room for data, but its superblock must fit.
         let least = if *journal { 0 } else { wanted.unwrap_or(1) };
         if free < least || request.free_size(bytes / 512, data_offset).is_none() {
-            let cause = format!("{} KiB leave {free} KiB for data", bytes / 1024);
-            return Err(Trouble::unfit(
-                format!("use `{path}`"),
-                cause,
-                "give a larger device, a smaller size or chunk",
-            ));
+            let cause = match (bytes, order.size) {
+                (0, _) => "it has no sectors, nothing may be attached to it".to_owned(),
+                (_, Some(size)) => format!("{} KiB leave {free} KiB for data, {size} are asked for", bytes / 1024),
+                _ => format!("{} KiB leave {free} KiB for data", bytes / 1024),
+            };
+            let remedy = "give a larger device, a smaller size or chunk";
+            return Err(Trouble::unfit(format!("use `{path}`"), cause, remedy));
         }
         if !journal {
             smallest = Some(smallest.map_or((free, path), |least| std::cmp::min(least, (free, path))));

@@ -187,8 +187,9 @@ impl Words {
     fn format(&self) -> Result<Format, Trouble> {
         let name = self.metadata.as_deref().unwrap_or("1.2");
         let format = name.parse().ok().filter(|format| *format != Format::V090);
-        let wrong =
-            || Trouble::usage(format!("parse `--metadata {name}`"), "there is no such format", "use 1.0, 1.1 or 1.2");
+        let wrong = || {
+            Trouble::usage(format!("parse `--metadata {name}`"), "`md` writes no such format", "use 1.0, 1.1 or 1.2")
+        };
         format.ok_or_else(wrong)
     }
 

@@ -43,7 +43,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
             "--level 7 a b",
             "parse `--level 7`: there is no such level; use linear, 0, 1, 4, 5, 6, 10 or their long names",
         ),
-        ("--level 1 --metadata 0.90 a b", "parse `--metadata 0.90`: there is no such format; use 1.0, 1.1 or 1.2"),
+        ("--level 1 --metadata 0.90 a b", "parse `--metadata 0.90`: `md` writes no such format; use 1.0, 1.1 or 1.2"),
         ("--level 1 --chunk 64 a b", "parse `--chunk 64`: the level has no chunks; leave it out"),
         ("--level 0 --chunk 0 a b", "parse `--chunk 0`: it is out of range; give KiB, from 4 to 2097151"),
         (
