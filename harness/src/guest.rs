@@ -36,6 +36,8 @@ pub struct Guest {
     choice: Choice,
     /// How commands should end.
     ending: Ending,
+    /// A command that ran outside of every step.
+    stray: Option<String>,
     /// Disks that can be made to fail: node, disk behind it, its sectors.
     fragile: Vec<(String, String, u64)>,
 }
@@ -49,7 +51,9 @@ impl Guest {
             Ok((laboratory.fork()?, choice))
         });
         match made {
-            Ok((session, choice)) => Self { session, title, choice, ending: Ending::Success, fragile: Vec::new() },
+            Ok((session, choice)) => {
+                Self { session, title, choice, ending: Ending::Success, stray: None, fragile: Vec::new() }
+            }
             Err(failure) => fail(failure, &title),
         }
     }
@@ -60,8 +64,10 @@ impl Guest {
         self.expect(outcome)
     }
 
-    /// Does something, waits until udev is done with it, and records all that happened as one step.
+    /// Does something, waits until udev is done with it, and records all that happened as one step. Every command of a story
+    /// belongs into one, or into [`Guest::prepare`].
     pub fn step(&mut self, label: &str, act: impl FnOnce(&mut Self)) {
+        self.stray = self.stray();
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);
@@ -72,6 +78,18 @@ impl Guest {
         self.untraced(act);
         let outcome = self.session.end_given().map(drop);
         self.expect(outcome);
+    }
+
+    /// Refuses commands outside of every step: a story would count them among the doings of the next, or not at all.
+    pub(crate) fn refuse_strays(&self) {
+        if let Some(line) = self.stray() {
+            let text = format!("expected `{line}` to run in a step: put it into `Guest::step` or `Guest::prepare`");
+            self.expect(Err(self.session.failure(Class::Usage, text)))
+        }
+    }
+
+    fn stray(&self) -> Option<String> {
+        self.stray.clone().or_else(|| self.session.stray().map(Command::line))
     }
 
     /// Does something whose system calls are another scenario's business: all else is recorded.

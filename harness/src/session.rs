@@ -239,6 +239,11 @@ impl Session {
         recording
     }
 
+    /// A command that has run since the last step ended; not one that was started to run beside the next.
+    pub(crate) fn stray(&self) -> Option<&Command> {
+        self.commands.iter().find(|command| command.exit.is_some())
+    }
+
     /// The end of what the kernel has printed on its console since the fork.
     pub fn console(&self) -> String {
         self.fork.console()

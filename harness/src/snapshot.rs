@@ -110,6 +110,7 @@ impl Since {
 /// Compares every channel; `assert` is insta's assertion, which knows the test. All channels are compared before the
 /// scenario fails, so that one review sees them all.
 pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
+    guest.refuse_strays();
     let recording = guest.recording();
     let redaction = Redaction::of(recording);
     let versions = recording.machine.versions().map_err(Failure::infra);
@@ -120,7 +121,11 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     for channel in Channel::ALL {
         let text = channel.render(&recording.steps, &redaction);
         let name = match newest(place, channel, Since { linux, mdadm }) {
-            Some((_, name)) if holds(place, &name, &text) => continue,
+            Some((_, name)) if holds(place, &name, &text) => {
+                forget(place, &name);
+                forget(place, &(Since { linux, mdadm }).name(channel));
+                continue;
+            }
             // What holds from just this version on is compared by insta, which shows the difference.
             Some((_, name)) if name == (Since { linux, mdadm }).name(channel) => name,
             Some((_, older)) => {
@@ -134,15 +139,18 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             }
             None => Since::EVER.name(channel),
         };
-        if catch_unwind(AssertUnwindSafe(|| assert(name, &text))).is_err() {
-            drifted.push(channel.name());
+        match catch_unwind(AssertUnwindSafe(|| assert(name.clone(), &text))) {
+            Ok(()) => forget(place, &name),
+            Err(_) => drifted.push(channel.name()),
         }
     }
     if !drifted.is_empty() {
         let (channels, folder) = (drifted.join(", "), place.folder.display());
         let text = match known {
             true => format!("{channels} differ from the snapshots in `{folder}`: `cargo insta review` shows how"),
-            false => format!("there are no snapshots in `{folder}` yet: `cargo insta review` offers what was recorded"),
+            false => format!(
+                "there are no snapshots in `{folder}` yet: run on the oldest kernel first, then `cargo insta review`"
+            ),
         };
         let machine = Some(recording.machine.to_string());
         guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, ..Evidence::default() })));
@@ -159,6 +167,12 @@ fn newest(place: &Place, channel: Channel, runs: Since) -> Option<(Since, String
 /// Whether a snapshot says this.
 fn holds(place: &Place, name: &str, text: &str) -> bool {
     body(place, name).is_some_and(|body| body.trim_end() == text.trim_end())
+}
+
+/// Withdraws what was offered for review when something else held.
+fn forget(place: &Place, name: &str) {
+    // Most often there is none; and where it cannot be removed, a review still asks.
+    let _ = std::fs::remove_file(place.folder.join(format!("{name}.snap.new")));
 }
 
 /// What a snapshot says. insta's files have a header between two lines of dashes.

@@ -68,12 +68,24 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     assert!(text(&denied).contains("scenarios failed, as shown above: 1 drift"), "{}", text(&denied));
 
     let dmesg = snapshots.join("dmesg.snap");
-    let altered = std::fs::read_to_string(&dmesg).unwrap().replace("md/raid1:md0", "md/raid1:md1");
-    std::fs::write(&dmesg, altered).unwrap();
+    let recorded = std::fs::read_to_string(&dmesg).unwrap();
+    std::fs::write(&dmesg, recorded.replace("md/raid1:md0", "md/raid1:md1")).unwrap();
     let drifted = run(folder.path(), "no");
     assert_eq!(drifted.status.code(), Some(1), "{}", text(&drifted));
     assert!(text(&drifted).contains("drift: dmesg differ from the snapshots"), "{}", text(&drifted));
     // The lines that differ from the snapshot that held until now.
     let differs = ["\n    -", "\n    +"].map(|sign| format!("{sign}info   md/raid1:md"));
     assert!(differs.iter().all(|line| text(&drifted).contains(line)), "{}", text(&drifted));
+
+    // What is offered for review is withdrawn when the snapshot holds again.
+    let offered = || {
+        let names = snapshots.read_dir().unwrap().flatten().map(|file| file.file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".snap.new")).collect::<Vec<_>>()
+    };
+    assert_eq!(run(folder.path(), "new").status.code(), Some(1));
+    assert_eq!(offered(), ["dmesg@linux-6.1.snap.new"]);
+    std::fs::write(&dmesg, recorded).unwrap();
+    let same = run(folder.path(), "no");
+    assert!(same.status.success(), "{}", text(&same));
+    assert_eq!(offered(), [""; 0]);
 }

@@ -100,6 +100,24 @@ fn data_that_changed_fails_the_scenario() {
 }
 
 #[test]
+fn a_command_of_no_step_is_refused() {
+    let expected = "usage: expected `true` to run in a step: put it into `Guest::step` or `Guest::prepare`";
+    let before = complaint(|guest| {
+        guest.run("true");
+        guest.step("next", |guest| guest.run("echo"));
+        mdlab::assert_story!(*guest);
+    });
+    assert_says(&before, expected);
+
+    let after = complaint(|guest| {
+        guest.step("last", |guest| guest.run("true"));
+        guest.run("true");
+        mdlab::assert_story!(*guest);
+    });
+    assert_says(&after, expected);
+}
+
+#[test]
 fn only_fragile_disks_are_broken() {
     let text = complaint(|guest| guest.inflict("/dev/loop0", &Fault::Dead));
     assert_says(&text, "usage: expected a disk from `Guest::fragile`, got `/dev/loop0`");
