@@ -17,6 +17,8 @@ pub(crate) const STATE: u32 = 8;
 /// The kernel and its initial RAM disk, in a boot.
 pub(crate) const KERNEL: u32 = 8;
 pub(crate) const RAM_DISK: u32 = 9;
+/// Where its device state is saved.
+pub(crate) const SAVED: u32 = 10;
 
 /// Bytes of memory: 254 MiB that the kernel uses, and 2 MiB whose first half is the mailbox. The firmware puts its tables
 /// into the other half.
@@ -37,9 +39,21 @@ pub(crate) fn boot(accel: Accel) -> Vec<String> {
 /// A machine that goes on where a kept one stopped; its memory is its own, copied page by page when written.
 pub(crate) fn fork(accel: Accel) -> Vec<String> {
     let mut arguments = machine(accel, "off");
-    arguments.extend(options([("-incoming", "defer".into())]));
+    arguments.extend(options([
+        ("-incoming", format!("fd:{STATE}")),
+        // `xen-save-devices-state` writes no such section.
+        ("-global", "migration.send-configuration=off".into()),
+    ]));
     arguments
 }
+
+/// Has QEMU's main loop and its virtual processor run in turn, for which it records what nobody replays: then both take the
+/// lock of its recording (docs/devel/replay.rst of QEMU).
+///
+/// Otherwise the main loop may find the processor halted whose last instructions are not counted yet, and advance the clock
+/// that much too far (`icount_start_warp_timer` beside `icount_process_data`, QEMU 7.2): a few nanoseconds, and nothing is the
+/// same from there on.
+const IN_TURN: &str = ",rr=record,rrfile=/dev/null";
 
 /// Everything that QEMU can emulate, but random numbers, which would differ from run to run, and fast string instructions:
 /// with them the kernel clears a page byte by byte (`clear_page_erms`), and under a clock that counts instructions each
@@ -68,7 +82,7 @@ fn command_line() -> String {
 
 /// What both have in common; two machines that differ here cannot take over each other's state.
 fn machine(accel: Accel, share: &str) -> Vec<String> {
-    let mut list = vec![("-M", "q35".to_owned())];
+    let mut list = vec![("-M", "q35,suppress-vmdesc=on".to_owned())];
     match accel {
         Accel::Tcg => list.extend([
             // Random numbers that the host draws would differ on every run.
@@ -76,7 +90,7 @@ fn machine(accel: Accel, share: &str) -> Vec<String> {
             // One thread: with several, translation runs ahead of the clock.
             ("-accel", "tcg,thread=single".into()),
             // The clock counts instructions, two nanoseconds each, and jumps to the next timer when the guest idles.
-            ("-icount", "shift=1,sleep=off".into()),
+            ("-icount", format!("shift=1,sleep=off{IN_TURN}")),
         ]),
         Accel::Kvm => list.extend([("-cpu", CPU.into()), ("-accel", "kvm".into())]),
     }

@@ -58,9 +58,7 @@ pub(crate) fn start(qemu: &Qemu, accel: Accel, kept: [&File; 3], sequence: u64) 
     let state = copy(state).doing("copy the kept state")?;
     let memory = crate::process::share(memory)?;
     let begin = (sequence, Class::Kernel);
-    let mut machine = Machine::start(qemu, &arguments::fork(accel), memory, &mailbox, vec![state.into()], begin)?;
-    machine.load()?;
-    Ok(machine)
+    Machine::start(qemu, &arguments::fork(accel), memory, &mailbox, vec![state.into()], begin)
 }
 
 /// Copies a file into memory.

@@ -14,7 +14,6 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::arguments::STATE;
 use crate::console::Console;
 use crate::error::{Class, Context, Error, Result};
 use crate::process::{Process, share};
@@ -139,12 +138,6 @@ impl Machine {
                     Err(_) => Err(Error::new(self.blame, self.panic())),
                 }
             }
-            Some("MIGRATION") => match event["data"]["status"].as_str() {
-                // The state of a fork has been loaded. It is that of a machine which has stopped.
-                Some("completed") => self.qmp.run().map(|()| None),
-                Some("failed") => Err(Error::infra("load the state of the kept machine: QEMU failed")),
-                _ => Ok(None),
-            },
             Some("SHUTDOWN") => Err(self.shutdown(event["data"]["reason"].as_str().unwrap_or("unknown"))),
             // A request to be kept and a panic are announced before the machine stops. Anything else that stops it is an
             // error of QEMU or KVM ("KVM internal error"), which says so on its standard error, and waits for ever.
@@ -200,11 +193,6 @@ impl Machine {
             Some(_) => self.death(),
             None => Error::infra(format!("drain the guest's bell: {error}")),
         })
-    }
-
-    /// Has a fork load its device state.
-    pub(crate) fn load(&mut self) -> Result<()> {
-        self.qmp.load(STATE).map_err(|error| gone(&mut self.process).unwrap_or(error))
     }
 
     /// Why there is no QEMU any more.

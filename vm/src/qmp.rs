@@ -4,13 +4,12 @@
 //! not wait for an answer: while a guest waits at its bell, QMP does not answer.
 
 use std::collections::VecDeque;
-use std::io::{IoSlice, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
 use crate::error::{Context, Error, Result};
@@ -27,25 +26,11 @@ pub(crate) struct Qmp {
 }
 
 impl Qmp {
-    /// Takes over QEMU's socket, asks for events, and has memory that is shared with a file left out of the device state
-    /// (`x-ignore-shared`; it cannot be set on the command line). Nothing waits for the answers.
+    /// Takes over QEMU's socket, and asks for events. Nothing waits for the answer.
     pub(crate) fn new(stream: UnixStream) -> Result<Self> {
         let mut qmp = Self { stream, pending: Vec::new(), events: VecDeque::new(), closed: false };
-        let on = |name: &str| json!({ "capability": name, "state": true });
-        qmp.send("qmp_capabilities", json!({}), None)?;
-        qmp.send("migrate-set-capabilities", json!({ "capabilities": [on("x-ignore-shared"), on("events")] }), None)?;
+        qmp.send("qmp_capabilities", json!({}))?;
         Ok(qmp)
-    }
-
-    /// Has a fork load its device state from one of its descriptors, without waiting for the answer; an event tells when
-    /// that is done.
-    pub(crate) fn load(&mut self, state: u32) -> Result<()> {
-        self.send("migrate-incoming", json!({ "uri": format!("fd:{state}") }), None)
-    }
-
-    /// Has a machine run, without waiting for the answer.
-    pub(crate) fn run(&mut self) -> Result<()> {
-        self.send("cont", json!({}), None)
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
@@ -66,27 +51,9 @@ impl Qmp {
         }
     }
 
-    /// Waits for an event of this name.
-    pub(crate) fn expect(&mut self, name: &str, deadline: Instant) -> Result<Value> {
-        loop {
-            while let Some(event) = self.event()? {
-                if event["event"] == name {
-                    return Ok(event);
-                }
-            }
-            self.wait(deadline, name)?;
-        }
-    }
-
-    /// Runs a command and waits for its answer; `fd` goes with it.
-    pub(crate) fn command(
-        &mut self,
-        name: &str,
-        arguments: Value,
-        fd: Option<BorrowedFd>,
-        deadline: Instant,
-    ) -> Result<Value> {
-        self.send(name, arguments, fd)?;
+    /// Runs a command and waits for its answer.
+    pub(crate) fn command(&mut self, name: &str, arguments: Value, deadline: Instant) -> Result<Value> {
+        self.send(name, arguments)?;
         loop {
             self.receive()?;
             while let Some(line) = self.line()? {
@@ -104,20 +71,9 @@ impl Qmp {
     }
 
     /// Sends a command under its name as identifier, so that the answers can be told apart.
-    fn send(&mut self, name: &str, arguments: Value, fd: Option<BorrowedFd>) -> Result<()> {
+    fn send(&mut self, name: &str, arguments: Value) -> Result<()> {
         let line = format!("{}\n", json!({ "execute": name, "arguments": arguments, "id": name }));
-        match fd {
-            None => self.stream.write_all(line.as_bytes()).doing("write to QMP"),
-            Some(fd) => {
-                let fds = [fd.as_raw_fd()];
-                let rights = [ControlMessage::ScmRights(&fds)];
-                let bytes = [IoSlice::new(line.as_bytes())];
-                // A command is far shorter than the socket's buffer, which is empty: it goes out whole.
-                sendmsg::<()>(self.stream.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None)
-                    .doing("write to QMP")?;
-                Ok(())
-            }
-        }
+        self.stream.write_all(line.as_bytes()).doing("write to QMP")
     }
 
     fn wait(&self, deadline: Instant, what: &str) -> Result<()> {

@@ -43,6 +43,23 @@ fn no_time_passes_at_the_bell() {
     assert_eq!(ticks.len(), 1, "{ticks:?}");
 }
 
+/// More machines than processors, so that each of QEMU's threads is stopped anywhere (see `IN_TURN` in `arguments.rs`).
+#[test]
+fn naps_take_as_long_on_a_busy_host() {
+    let kept = kept();
+    let nap = || {
+        let mut fork = kept.fork().unwrap();
+        fork.receive().unwrap();
+        fork.answer(b"nap".to_vec()).unwrap();
+        fork.receive().unwrap()
+    };
+    let ends: Vec<_> = std::thread::scope(|scope| {
+        let machines: Vec<_> = (0..6).map(|_| scope.spawn(|| (0..6).map(|_| nap()).collect::<Vec<_>>())).collect();
+        machines.into_iter().flat_map(|machine| machine.join().unwrap()).collect()
+    });
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+}
+
 #[test]
 fn a_qemu_that_is_killed_is_not_the_kernel_s_fault() {
     let mut fork = kept().fork().unwrap();
