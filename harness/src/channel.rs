@@ -5,6 +5,7 @@ use std::fmt;
 use mdlab_metadata::{Format, Superblock, locations};
 use mdlab_protocol::Observation;
 
+use crate::printable::printable;
 use crate::recording::Step;
 use crate::redaction::Redaction;
 
@@ -73,7 +74,7 @@ impl Channel {
             }
             before = after;
         }
-        text
+        printable(&text).into_owned()
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Choice {
     pub tool: ToolSource,
     /// `MDLAB_ACCEL`.
     pub accel: AccelChoice,
-    /// `MDLAB_SEED`: mixed into the guest's random pool, so that UUIDs and whatever else is random differ.
+    /// `MDLAB_SEED`: goes into the guest's random pool, and disturbs who runs when.
     pub seed: Option<u64>,
 }
 

@@ -10,8 +10,11 @@ use crate::choice::{self, Choice};
 use crate::failure::Failure;
 use crate::tool::ToolSource;
 
+mod child;
 mod doctor;
+mod prove;
 mod run;
+mod scenarios;
 mod trace;
 
 /// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
@@ -32,6 +35,8 @@ enum Command {
     Trace(trace::Trace),
     /// Runs the scenarios of the workspace around the current folder.
     Run(run::Run),
+    /// Runs scenarios again and again, and compares the raw recordings.
+    Prove(prove::Prove),
     /// Says what this machine has and lacks.
     Doctor(doctor::Doctor),
 }
@@ -48,7 +53,7 @@ struct Machine {
     /// `tcg` is the same on every run; `kvm` insists on KVM; `auto` takes KVM where the machine boots under it [default: tcg].
     #[arg(long, env = "MDLAB_ACCEL")]
     accel: Option<AccelChoice>,
-    /// Mixed into the guest's random pool: another seed, other UUIDs.
+    /// Another seed, another run: it goes into the guest's random pool, and disturbs who runs when.
     #[arg(long, env = "MDLAB_SEED", value_parser = choice::seed)]
     seed: Option<u64>,
 }
@@ -64,6 +69,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Trace(trace) => trace.run(),
         Command::Run(run) => run.run(),
+        Command::Prove(prove) => prove.run(),
         Command::Doctor(doctor) => doctor.run(),
     };
     match outcome {

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use mdlab_vm::Report;
+
+use crate::printable::printable;
+
 /// Whose fault a failure is; each class has an exit status of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -22,6 +26,16 @@ pub enum Class {
 }
 
 impl Class {
+    /// The order in which classes count where several scenarios fail. What a kernel reported of itself stands, whatever else
+    /// failed; for the rest, while the laboratory is broken, what it says of md is worth nothing.
+    pub(crate) const PRECEDENCE: [Self; 6] =
+        [Self::Kernel, Self::Infra, Self::Boot, Self::Usage, Self::Tool, Self::Drift];
+
+    /// The one that counts most.
+    pub(crate) fn worst(classes: &[Self]) -> Option<Self> {
+        Self::PRECEDENCE.into_iter().find(|class| classes.contains(class))
+    }
+
     /// The exit status of a program that failed so.
     pub fn exit_status(self) -> u8 {
         self as u8
@@ -55,10 +69,16 @@ pub struct Failure {
 /// What is known of a failure, as far as it goes.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
+    /// Where the scenario was: the step, and its line.
+    pub at: Option<String>,
+    /// The command line that ran.
+    pub during: Option<String>,
     /// What had been done before: the last command line and how it ended.
     pub after: Option<String>,
     /// The machine: kernel, tool, acceleration.
     pub machine: Option<String>,
+    /// What the kernel reported of itself, in full.
+    pub reports: Vec<String>,
     /// The end of the console.
     pub console: Option<String>,
     /// Where the recording and the console were written.
@@ -92,20 +112,31 @@ impl Failure {
 /// Lines of the console that a message shows; the file has more.
 const CONSOLE_LINES: usize = 12;
 
+/// Reports of the kernel that a message shows, each of them whole; the console's file has all.
+const REPORTS: usize = 3;
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.class, self.message)?;
+        write!(f, "{}: {}", self.class, printable(&self.message))?;
         let known = &*self.evidence;
         let mut line = |name: &str, value: Option<&str>| match value {
-            Some(value) => write!(f, "\n  {:10}{value}", format!("{name}:")),
+            Some(value) => write!(f, "\n  {:10}{}", format!("{name}:"), printable(value)),
             None => Ok(()),
         };
+        line("at", known.at.as_deref())?;
+        line("during", known.during.as_deref())?;
         line("after", known.after.as_deref())?;
         line("machine", known.machine.as_deref())?;
-        if let Some(console) = known.console.as_deref().filter(|console| !console.trim().is_empty()) {
+        let indented = |text: &str| text.trim_end().replace('\n', "\n            ");
+        for report in known.reports.iter().take(REPORTS) {
+            line("kernel", Some(&indented(report)))?;
+        }
+        // Where the kernel has said what is wrong, what its console ends with is something else.
+        let console = known.console.as_deref().filter(|text| known.reports.is_empty() && !text.trim().is_empty());
+        if let Some(console) = console {
             let lines: Vec<&str> = console.trim_end().lines().collect();
             let tail = &lines[lines.len().saturating_sub(CONSOLE_LINES)..];
-            line("console", Some(&tail.join("\n            ")))?;
+            line("console", Some(&indented(&tail.join("\n"))))?;
         }
         line("evidence", known.folder.as_ref().map(|path| path.display().to_string()).as_deref())?;
         line("rerun", known.rerun.as_deref())
@@ -120,7 +151,10 @@ impl From<mdlab_vm::Error> for Failure {
             mdlab_vm::Class::Boot => Class::Boot,
             mdlab_vm::Class::Infra => Class::Infra,
         };
-        Self::with(class, error.message, Evidence { console: error.console, ..Evidence::default() })
+        let console = error.console.as_deref().unwrap_or_default();
+        let reports = Report::on_console(console).into_iter().map(|report| report.text);
+        let reports = reports.chain(mdlab_vm::blocked_tasks(console)).collect();
+        Self::with(class, error.message, Evidence { reports, console: error.console, ..Evidence::default() })
     }
 }
 

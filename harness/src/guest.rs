@@ -16,6 +16,8 @@ pub use needs::Need;
 pub use reports::Report;
 
 use std::cell::Cell;
+use std::panic::Location;
+use std::time::Duration;
 
 use mdlab_protocol::Exit;
 
@@ -23,6 +25,7 @@ use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::outcome::{self, Outcome};
 use crate::recording::{Command, Recording};
 use crate::session::Session;
 
@@ -38,6 +41,8 @@ pub struct Guest {
     ending: Ending,
     /// A command that ran outside of every step.
     stray: Option<String>,
+    /// The step that is under way, or where between steps.
+    place: String,
     /// Disks that can be made to fail: node, disk behind it, its sectors.
     fragile: Vec<(String, String, u64)>,
 }
@@ -48,12 +53,19 @@ impl Guest {
         let title = Title::of_thread();
         let made = Choice::from_environment().and_then(|choice| {
             let laboratory = Laboratory::open(&choice, &mut |text| eprintln!("mdlab: {text}"))?;
-            Ok((laboratory.fork()?, choice))
+            let session = laboratory.fork()?;
+            Ok((hesitating(session)?, choice))
         });
         match made {
-            Ok((session, choice)) => {
-                Self { session, title, choice, ending: Ending::Success, stray: None, fragile: Vec::new() }
-            }
+            Ok((session, choice)) => Self {
+                session,
+                title,
+                choice,
+                ending: Ending::Success,
+                stray: None,
+                place: "before any step".into(),
+                fragile: Vec::new(),
+            },
             Err(failure) => fail(failure, &title),
         }
     }
@@ -66,18 +78,24 @@ impl Guest {
 
     /// Does something, waits until udev is done with it, and records all that happened as one step. Every command of a story
     /// belongs into one, or into [`Guest::prepare`].
+    #[track_caller]
     pub fn step(&mut self, label: &str, act: impl FnOnce(&mut Self)) {
         self.stray = self.stray();
+        self.place = format!("step `{label}`, {}", Location::caller());
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);
+        self.place = format!("after step `{label}`");
     }
 
     /// Does what the scenario takes for granted. It is kept as evidence, and shown in no channel but by what it left behind.
+    #[track_caller]
     pub fn prepare(&mut self, act: impl FnOnce(&mut Self)) {
+        self.place = format!("what is given, {}", Location::caller());
         self.untraced(act);
         let outcome = self.session.end_given().map(drop);
         self.expect(outcome);
+        self.place = "after what is given".into();
     }
 
     /// Refuses commands outside of every step: a story would count them among the doings of the next, or not at all.
@@ -107,6 +125,12 @@ impl Guest {
     /// Does what must be refused: every command of it must end with a status other than 0.
     pub fn refused(&mut self, act: impl FnOnce(&mut Self)) {
         self.ending_with(Ending::Refusal, act);
+    }
+
+    /// The kernel has a bug that it reports from here on, in a warning or the like whose first line has this in it. It counts
+    /// for nothing, and it has to come: the scenario fails when the bug is fixed.
+    pub fn expect_report(&mut self, part: &str) {
+        self.session.expect_report(part);
     }
 
     /// Does what some kernels refuse and others do not; the snapshots say how it ended.
@@ -176,7 +200,9 @@ impl Guest {
     }
 
     /// Adds where the evidence of a failure lies, and how to run it again. The recording is kept when the guest is dropped.
-    fn located(&self, mut failure: Failure) -> Failure {
+    fn located(&self, failure: Failure) -> Failure {
+        let mut failure = self.session.blame(failure);
+        failure.evidence.at.get_or_insert_with(|| self.place.clone());
         if let Ok(folder) = folder::evidence(&self.recording().machine, &self.title.folder()) {
             // The failure itself matters more than a failure to write it down.
             let _ = std::fs::write(folder.join("console.log"), self.session.console());
@@ -211,9 +237,12 @@ impl Guest {
 /// The raw recording of every scenario is kept, as [`Recording`] in JSON, where a failure writes its evidence.
 impl Drop for Guest {
     fn drop(&mut self) {
+        // Where the scenario has failed already, the guest may not be there any more.
+        let end = if std::thread::panicking() { Ok(()) } else { self.session.end() };
         let recording = self.session.evidence();
         let folder = folder::evidence(&recording.machine, &self.title.folder());
-        if let Err(failure) = folder.and_then(|folder| folder::write_recording(&folder, &recording)) {
+        let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording));
+        if let (Err(failure), true) = (&kept, std::thread::panicking()) {
             // How the scenario ended matters more.
             eprintln!("mdlab: {failure}");
         }
@@ -221,10 +250,27 @@ impl Drop for Guest {
         if std::thread::panicking() && !FAILED.replace(true) {
             let text = "the scenario panicked, see above: what it asserts itself does not hold, or it makes a mistake";
             let failure = self.located(Failure::new(Class::Drift, text));
-            folder::note(&self.title.test, &folder::Outcome::Failed(failure.class));
+            outcome::note(&self.title.test, &Outcome::Failed(failure.class));
             eprintln!("{failure}");
         }
+        if let Err(failure) = end.and(kept)
+            && !std::thread::panicking()
+        {
+            fail(self.located(failure), &self.title);
+        }
     }
+}
+
+/// The variable that says for how many milliseconds at most the host hesitates before each answer. Whatever is recorded must
+/// not depend on it.
+pub(crate) const HESITATION: &str = "MDLAB_HESITATION_MS";
+
+fn hesitating(session: Session) -> Result<Session, Failure> {
+    let Ok(longest) = std::env::var(HESITATION) else { return Ok(session) };
+    let longest: u64 = longest.parse().map_err(|_| {
+        Failure::usage(format!("read the variable {HESITATION}: expected milliseconds, got `{longest}`"))
+    })?;
+    Ok(session.with_hesitation(move || std::thread::sleep(Duration::from_micros(fastrand::u64(0..=longest * 1000)))))
 }
 
 /// How a scenario wants commands to end.
@@ -278,6 +324,6 @@ impl Title {
 #[expect(clippy::panic, reason = "a scenario fails as every test does")]
 fn fail(failure: Failure, title: &Title) -> ! {
     FAILED.set(true);
-    folder::note(&title.test, &folder::Outcome::Failed(failure.class));
+    outcome::note(&title.test, &Outcome::Failed(failure.class));
     panic!("{failure}");
 }

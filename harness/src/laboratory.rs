@@ -1,13 +1,16 @@
 //! A kept machine with an mdadm in it, ready to be forked.
 
+use std::time::Duration;
+
 use mdlab_protocol::{Reply, decode};
-use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, Limits, Made, Notice, Qemu, Recipe};
+use mdlab_vm::{Cache, Error, Kept, Kernel, Limits, Made, Notice, Qemu, Recipe, Report};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Evidence, Failure};
 use crate::recording::MachineId;
 use crate::session::Session;
 use crate::userland::Userland;
+use crate::watch;
 
 /// A kept machine, made of what a [`Choice`] names.
 pub struct Laboratory {
@@ -31,9 +34,10 @@ impl Laboratory {
         let userland = Userland::find(&choice.tool, cache, notice)?;
         let ram_disk = || userland.ram_disk(cache, &kernel);
         let ingredients = userland.ingredients()?;
-        let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: Limits::default() };
+        let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: limits()? };
         let kept = recipe.keep(cache, choice.accel, notice).map_err(unfit)?;
         let accel = kept.accel().to_string();
+        healthy(&kept, &choice.kernel.to_string())?;
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
         Ok(Self { kept, machine, seed: choice.seed })
     }
@@ -42,7 +46,7 @@ impl Laboratory {
     pub fn fork(&self) -> Result<Session, Failure> {
         let mut session = Session::begin(self.kept.fork()?, self.machine.clone())?;
         if let Some(seed) = self.seed {
-            session.seed(Digest::of(&seed.to_le_bytes()).to_string().as_bytes())?;
+            session.seed(seed)?;
         }
         Ok(session)
     }
@@ -61,6 +65,26 @@ impl Laboratory {
     pub fn boot_console(&self) -> &str {
         self.kept.boot_console()
     }
+}
+
+/// The variable that says for how many seconds of wall time a machine may keep silent, booting or at work.
+const PATIENCE: &str = "MDLAB_PATIENCE";
+
+fn limits() -> Result<Limits, Failure> {
+    let Ok(text) = std::env::var(PATIENCE) else { return Ok(Limits::default()) };
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    let patience = seconds
+        .ok_or_else(|| Failure::usage(format!("read the variable {PATIENCE}: expected seconds, got `{text}`")))?;
+    Ok(Limits { boot: patience, call: patience, ..Limits::default() })
+}
+
+/// Refuses a kernel that reported something wrong with itself before any scenario began: what it does then proves nothing.
+fn healthy(kept: &Kept, kernel: &str) -> Result<(), Failure> {
+    let reports = Report::on_console(kept.boot_console());
+    let Some(sentence) = watch::of_reports(&reports) else { return Ok(()) };
+    let reports = reports.into_iter().map(|report| report.text).collect();
+    let evidence = Evidence { reports, ..Evidence::default() };
+    Err(Failure::with(Class::Kernel, format!("boot {kernel}: {sentence}"), evidence))
 }
 
 /// Puts into words what the agent said instead of asking to be kept.

@@ -1,5 +1,7 @@
 //! A fork and what is asked of it, step by step, recorded.
 
+mod health;
+
 use mdlab_protocol::{
     Command as Order, Event, Exit, Observation, Output, Reply, Request, Settle, Unsettled, decode, encode,
 };
@@ -7,12 +9,16 @@ use mdlab_vm::Fork;
 
 use crate::failure::{Class, Evidence, Failure};
 use crate::recording::{Command, MachineId, Recording, Step};
+use crate::watch::Watch;
 
 /// Bound of a command's run, in virtual time. It is generous: under emulation a guest that sleeps costs nothing.
 const COMMAND_LIMIT_MS: u64 = 60_000;
 
 /// Bound of a wait for udev and md, in virtual time.
 const SETTLE_LIMIT_MS: u64 = 60_000;
+
+/// Bytes of a file that are sent in one piece.
+const PIECE: usize = 256 << 10;
 
 /// The most questions of one command that are answered. mdadm 4.2 asks one when it creates a mirror, 4.4 asks two.
 const MAX_PROMPTS: usize = 16;
@@ -29,6 +35,9 @@ pub struct Session {
     events: Vec<Event>,
     /// Bytes of that step's recording so far.
     recorded: usize,
+    /// The command that is waited for.
+    running: Option<String>,
+    watch: Watch,
     trace: bool,
     hesitate: Option<Box<dyn FnMut() + Send>>,
 }
@@ -42,13 +51,16 @@ impl Session {
             commands: Vec::new(),
             events: Vec::new(),
             recorded: 0,
+            running: None,
+            watch: Watch::new(0),
             trace: true,
             hesitate: None,
         };
         match session.receive()? {
-            Reply::Ready => Ok(session),
-            other => Err(session.unexpected("be ready", &other)),
+            Reply::Ready { taint } => session.watch = Watch::new(taint),
+            other => return Err(session.unexpected("be ready", &other)),
         }
+        Ok(session)
     }
 
     /// Has commands run without recording their system calls; it is what recording is measured against.
@@ -69,11 +81,11 @@ impl Session {
         self
     }
 
-    /// Mixes bytes into the guest's random pool.
-    pub(crate) fn seed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        match self.ask(Request::Seed(bytes.to_vec()))? {
-            Reply::Ready => Ok(()),
-            other => Err(self.unexpected("mix a seed into its random pool", &other)),
+    /// Makes this fork differ from others: in its random pool, and in who runs when.
+    pub(crate) fn seed(&mut self, seed: u64) -> Result<(), Failure> {
+        match self.ask(Request::Seed(seed))? {
+            Reply::Ready { .. } => Ok(()),
+            other => Err(self.unexpected("take up a seed", &other)),
         }
     }
 
@@ -91,6 +103,7 @@ impl Session {
     /// Runs a command to its end and waits until udev is done with what it changed. Whatever it asks is answered with this
     /// line; without one, its standard input is empty.
     pub fn run(&mut self, argv: &[String], answer: Option<&str>) -> Result<&Command, Failure> {
+        self.running = Some(shell_words::join(argv));
         let reply = self.ask(Request::Run(self.order(argv, answer)))?;
         self.ended(argv.to_vec(), answer.map(str::to_owned), reply)
     }
@@ -109,6 +122,7 @@ impl Session {
 
     /// Waits for a command that was started to end, having sent it SIGTERM if so told.
     pub fn finish(&mut self, job: u32, argv: &[String], terminate: bool) -> Result<&Command, Failure> {
+        self.running = Some(shell_words::join(argv));
         let reply = self.ask(Request::Finish { job, terminate, limit_ms: COMMAND_LIMIT_MS })?;
         self.ended(argv.to_vec(), None, reply)
     }
@@ -120,13 +134,14 @@ impl Session {
 
     /// Takes note of a command's end.
     fn ended(&mut self, argv: Vec<String>, answer: Option<String>, reply: Reply) -> Result<&Command, Failure> {
+        self.running = None;
         let (exit, output) = match reply {
             Reply::Exited { exit, output } => (exit, output),
             other => return Err(self.unexpected(&format!("run `{}`", shell_words::join(&argv)), &other)),
         };
+        let (line, limit) = (shell_words::join(&argv), COMMAND_LIMIT_MS / 1000);
         self.commands.push(Command { argv, answer, exit: Some(exit), output });
-        let limit = COMMAND_LIMIT_MS / 1000;
-        let overdue = format!("the command did not end within {limit} s of virtual time");
+        let overdue = format!("`{line}` did not end within {limit} s of virtual time");
         match exit {
             Exit::TimedOut => return Err(self.failure(Class::Tool, overdue)),
             Exit::Hung => return Err(self.failure(Class::Kernel, format!("{overdue}, and hangs in the kernel"))),
@@ -191,34 +206,49 @@ impl Session {
         }
     }
 
+    /// Makes a file, which may be a program; the folder must exist.
+    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        for (piece, offset) in bytes.chunks(PIECE).zip((0..).step_by(PIECE)) {
+            let reply = self.ask(Request::Put { path: path.to_owned(), offset, bytes: piece.to_owned() })?;
+            self.written(&format!("make `{path}`"), &reply)?;
+        }
+        Ok(())
+    }
+
     /// Writes a text to a file that exists, such as an attribute of sysfs.
     pub fn write(&mut self, path: &str, text: &str) -> Result<(), Failure> {
-        match self.ask(Request::Write { path: path.to_owned(), text: text.to_owned() })? {
+        let reply = self.ask(Request::Write { path: path.to_owned(), text: text.to_owned() })?;
+        self.written(&format!("write `{text}` to `{path}`"), &reply)
+    }
+
+    fn written(&self, what: &str, reply: &Reply) -> Result<(), Failure> {
+        match reply {
             Reply::Written(Ok(())) => Ok(()),
             Reply::Written(Err(error)) => {
-                let error = nix::errno::Errno::from_raw(error);
-                Err(self
-                    .failure(Class::Tool, format!("write `{text}` to `{path}`: the kernel refused it with {error:?}")))
+                let error = nix::errno::Errno::from_raw(*error);
+                Err(self.failure(Class::Tool, format!("{what}: the kernel refused it with {error:?}")))
             }
-            other => Err(self.unexpected(&format!("write to `{path}`"), &other)),
+            other => Err(self.unexpected(what, other)),
         }
     }
 
     /// Ends a step: looks at the arrays and their members, and stores all that belongs to it.
     pub fn end_step(&mut self, label: &str) -> Result<&Step, Failure> {
-        self.end(label, false)
+        self.conclude(label, false)
     }
 
     /// Ends a step that only prepared what follows.
     pub(crate) fn end_given(&mut self) -> Result<&Step, Failure> {
-        self.end("given", true)
+        self.conclude("given", true)
     }
 
-    fn end(&mut self, label: &str, given: bool) -> Result<&Step, Failure> {
+    fn conclude(&mut self, label: &str, given: bool) -> Result<&Step, Failure> {
         let after = self.observe()?;
+        self.watch.see(after.taint);
         self.recorded = 0;
         let (commands, events) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.events));
         self.recording.steps.push(Step { label: label.to_owned(), given, commands, events, after });
+        self.judge_kernel()?;
         let last = self.recording.steps.len() - 1;
         Ok(&self.recording.steps[last])
     }
@@ -259,6 +289,7 @@ impl Session {
         let steps = self.recording.steps.iter().flat_map(|step| &step.commands);
         let last = steps.chain(&self.commands).last();
         let evidence = Evidence {
+            during: self.running.clone(),
             after: last.map(|command| format!("{} ({})", command.line(), command.ending())),
             machine: Some(self.recording.machine.to_string()),
             console: Some(self.fork.console()),
@@ -279,7 +310,10 @@ impl Session {
         self.answer(&request)?;
         loop {
             match self.receive()? {
-                Reply::Recorded(events) => self.events.extend(events),
+                Reply::Recorded(events) => {
+                    self.watch.hear(&events);
+                    self.events.extend(events);
+                }
                 reply => return Ok(reply),
             }
             if self.recorded > MAX_RECORDED {
@@ -307,10 +341,10 @@ impl Session {
     }
 
     fn enrich(&self, error: mdlab_vm::Error) -> Failure {
-        let console = error.console.clone();
         let known = Failure::from(error);
         let mut failure = self.failure(known.class, known.message);
-        failure.evidence.console = console.or(failure.evidence.console);
+        failure.evidence.console = known.evidence.console.or(failure.evidence.console);
+        failure.evidence.reports = known.evidence.reports;
         failure
     }
 }

@@ -5,7 +5,7 @@
 //! compared, so the folder reads as the history of md's behaviour. A difference is offered as a new file for the version
 //! that runs, never as a change of what an older one did.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::path::PathBuf;
 
 use crate::channel::Channel;
@@ -109,6 +109,7 @@ impl Since {
 
 /// Compares every channel; `assert` is insta's assertion, which knows the test. All channels are compared before the
 /// scenario fails, so that one review sees them all.
+#[track_caller]
 pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     guest.refuse_strays();
     let recording = guest.recording();
@@ -153,7 +154,8 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             ),
         };
         let machine = Some(recording.machine.to_string());
-        guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, ..Evidence::default() })));
+        let at = Some(Location::caller().to_string());
+        guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, at, ..Evidence::default() })));
     }
 }
 

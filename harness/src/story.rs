@@ -5,6 +5,7 @@ use mdlab_protocol::{Event, What};
 use serde_json::{Value, json};
 
 use crate::channel::{Channel, call, of_process, superblock_changes, uevents};
+use crate::printable::printable;
 use crate::recording::{Recording, Step};
 use crate::redaction::Redaction;
 
@@ -66,17 +67,17 @@ impl<'a> Story<'a> {
     fn step(&self, step: &Step) -> String {
         let mut text = format!("\n{TITLE}{}{TITLE:#}\n", step.label);
         for command in &step.commands {
-            let line = self.redaction.text(&command.line());
+            let line = printable(&self.redaction.text(&command.line())).into_owned();
             text.push_str(&format!("{COMMAND}$ {line}{COMMAND:#}  {LATER}{}{LATER:#}\n", command.ending()));
             let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
             let said = self.redaction.text(&String::from_utf8_lossy(&said));
-            text.extend(said.lines().map(|line| format!("  {line}\n")));
+            text.extend(printable(&said).lines().map(|line| format!("  {line}\n")));
         }
         let begin = step.events.first().map_or(0, |event| event.at);
         for (first, style, line, count) in self.runs(&step.events) {
             // A call that was under way when the step began is older than it.
             let seconds = (first as f64 - begin as f64) / 1e9;
-            let line = line.replace('\n', "\n          ");
+            let line = printable(&line).replace('\n', "\n          ");
             let times = if count > 1 { format!("  {LATER}[{count} times]{LATER:#}") } else { String::new() };
             text.push_str(&format!("{LATER}{seconds:9.6}{LATER:#} {style}{line}{style:#}{times}\n"));
         }

@@ -66,6 +66,10 @@ fn command_line() -> String {
         "console=ttyS0",
         // A panic reboots at once, and `-no-reboot` makes that the end.
         "panic=-1",
+        // How a guest that has fallen silent is asked where its tasks are: an interrupt that cannot be masked, and whatever
+        // it runs, it panics and shows them all (PANIC_PRINT_TASK_INFO of kernel/panic.c, since Linux 5.0).
+        "unknown_nmi_panic",
+        "panic_print=0x1",
         // Addresses that are the same on every boot.
         "nokaslr",
         // And for programs: code that QEMU has translated for one process serves the next that runs it.

@@ -94,7 +94,7 @@ impl Cache {
 
     /// Makes a folder for files that are needed for a moment. It is removed when dropped; those that a killed process left
     /// behind are removed here.
-    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
+    pub fn scratch(&self) -> Result<tempfile::TempDir> {
         let parent = self.folder("scratch")?;
         for entry in parent.read_dir().context("list", &parent)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

@@ -8,8 +8,8 @@ use std::os::unix::fs::FileExt;
 /// changes its timing. Larger than the device state, which QEMU writes to a file as well.
 pub(crate) const LIMIT: u64 = 16 << 20;
 
-/// The most bytes of a console that an error carries: its end.
-const TAIL: u64 = 64 << 10;
+/// The most bytes of a console that an error carries: its end. The stacks of all tasks take a tenth of it.
+const TAIL: u64 = 1 << 20;
 
 /// The console of a machine: a file in memory that QEMU appends to.
 pub(crate) struct Console(File);

@@ -26,6 +26,7 @@ mod qemu;
 mod qmp;
 mod ramdisk;
 mod recipe;
+mod report;
 mod stored;
 
 pub use accel::{Accel, AccelChoice};
@@ -39,4 +40,5 @@ pub use packages::{Packages, Suite};
 pub use qemu::Qemu;
 pub use ramdisk::RamDisk;
 pub use recipe::{Limits, Recipe};
+pub use report::{Report, blocked_tasks};
 pub use stored::Made;

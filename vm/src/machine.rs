@@ -19,6 +19,7 @@ use crate::error::{Class, Context, Error, Result};
 use crate::process::{Process, share};
 use crate::qemu::Qemu;
 use crate::qmp::Qmp;
+use crate::report::Report;
 
 /// What a guest did to be heard.
 #[derive(Debug)]
@@ -77,16 +78,13 @@ impl Machine {
     }
 
     fn heard(&mut self, limit: Duration) -> Result<Call> {
-        let deadline = Instant::now() + limit;
+        let began = Instant::now();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = (began + limit).saturating_duration_since(Instant::now());
             let mut fds =
                 [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN), PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-                Ok(0) => {
-                    let text = format!("the guest was not heard of within {} s of wall time", limit.as_secs());
-                    return Err(Error::new(self.blame, text));
-                }
+            match poll(&mut fds, PollTimeout::try_from(left.min(GLANCE)).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) if left.is_zero() || self.is_stuck() => return Err(self.silence(began.elapsed())),
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => return Err(error).doing("wait for the guest"),
             }
@@ -100,6 +98,45 @@ impl Machine {
                 return Ok(Call::Message(self.frame(Kind::Message)?));
             }
         }
+    }
+
+    /// Whether the kernel has said on its console that nothing goes on any more, so that there is nothing to wait for.
+    fn is_stuck(&self) -> bool {
+        Report::on_console(&self.console.tail()).iter().any(Report::is_the_end)
+    }
+
+    /// Why a guest is silent: QEMU is, or its kernel hangs. Then the stacks of all tasks stand on the console.
+    fn silence(&mut self, waited: Duration) -> Error {
+        let text = format!("the guest was not heard of within {} s of wall time", waited.as_secs());
+        if self.process.is_stopped() {
+            return Error::infra(format!("{text}: {}", self.stopped()));
+        }
+        match self.interrupt() {
+            Ok(()) => Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console")),
+            Err(error) => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
+        }
+    }
+
+    fn stopped(&self) -> String {
+        let id = self.process.id();
+        format!("somebody has stopped QEMU, process {id}: `kill -CONT {id}` has it go on")
+    }
+
+    /// Sends an interrupt that cannot be masked, and waits until the kernel has panicked of it (see the kernel's command line
+    /// in `arguments.rs`), or has not.
+    fn interrupt(&mut self) -> Result<()> {
+        let deadline = Instant::now() + INTERRUPT_LIMIT;
+        self.qmp.command("inject-nmi", serde_json::json!({}), deadline)?;
+        while Instant::now() < deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
+            let polled = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+            // Its end is what was asked for, whatever QEMU calls it.
+            if polled == Ok(0) || self.events().is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the bell rings; `false` where QEMU has closed it, which the next event explains.
@@ -171,7 +208,8 @@ impl Machine {
 
     /// Takes the frame that the guest has posted.
     fn frame(&mut self, kind: Kind) -> Result<Vec<u8>> {
-        let wrong = |what: String| Error::new(self.blame, format!("read the guest's mailbox: {what}"));
+        // Whoever writes there as it should not, be it the kernel's memory gone wrong: nothing that follows can be trusted.
+        let wrong = |what: String| Error::infra(format!("read the guest's mailbox: {what}"));
         let frame = self.mailbox.0.read(Direction::ToHost).map_err(|error| wrong(error.to_string()))?;
         if frame.sequence != self.sequence + 1 || frame.kind != kind {
             let (expected, got) = (self.sequence + 1, frame.sequence);
@@ -191,6 +229,7 @@ impl Machine {
         let drained = self.bell.read_exact(&mut [0; BELL_BYTES]);
         drained.map_err(|error| match self.process.obituary() {
             Some(_) => self.death(),
+            None if self.process.is_stopped() => Error::infra(self.stopped()),
             None => Error::infra(format!("drain the guest's bell: {error}")),
         })
     }
@@ -226,6 +265,12 @@ impl Machine {
 fn gone(process: &mut Process) -> Option<Error> {
     process.obituary().map(|cause| Error::infra(format!("QEMU has gone: {cause}")))
 }
+
+/// How often the console of a silent guest is looked at.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// How long QEMU may take to interrupt a guest, and that to show its tasks, which takes a second on an idle host.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Draining takes as long as QEMU needs to write 32 bytes; a loaded machine may not run it for seconds.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);

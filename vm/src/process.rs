@@ -75,6 +75,12 @@ impl Process {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// Whether somebody has stopped it, by SIGSTOP or with a debugger: state `T` or `t` of /proc/PID/stat (proc(5)).
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+    }
 }
 
 impl Drop for Process {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mdlab_vm::{Cache, Class, Kept, Limits};
+use mdlab_vm::{Cache, Class, Kept, Limits, Report};
 
 mod echo;
 
@@ -78,10 +78,26 @@ fn a_guest_that_spins_is_the_kernel_s_fault() {
     fork.receive().unwrap();
     fork.answer(b"spin".to_vec()).unwrap();
     let error = fork.receive().unwrap_err();
-    assert_eq!(
-        (error.class, error.message.as_str()),
-        (Class::Kernel, "the guest was not heard of within 1 s of wall time")
-    );
+    assert_eq!(error.class, Class::Kernel, "{error}");
+    assert!(error.message.starts_with("the guest was not heard of within 1 s of wall time; it was inter"), "{error}");
+    // It shows what it was running, and all its tasks.
+    let console = error.console.unwrap_or_default();
+    let reports = Report::on_console(&console);
+    let shown = reports.iter().any(|report| report.kind == "a panic" && report.text.contains("RIP: 0033:"));
+    assert!(shown && console.contains("task:kthreadd"), "{console}");
+}
+
+#[test]
+fn a_qemu_that_is_stopped_is_not_the_kernel_s_fault() {
+    let limits = Limits { call: Duration::from_secs(1), ..Limits::default() };
+    let mut fork = kept_with(limits).fork().unwrap();
+    fork.receive().unwrap();
+    fork.answer(b"spin".to_vec()).unwrap();
+    let qemu = nix::unistd::Pid::from_raw(fork.process_id().try_into().unwrap());
+    nix::sys::signal::kill(qemu, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let error = fork.receive().unwrap_err();
+    assert_eq!(error.class, Class::Infra, "{error}");
+    assert!(error.message.contains(&format!("somebody has stopped QEMU, process {qemu}")), "{error}");
 }
 
 #[test]

@@ -17,9 +17,9 @@ use nix::unistd::{self, ForkResult, Pid};
 
 use crate::clock::Deadline;
 use crate::failure::{Attempt, Failure};
-use crate::machine::Machine;
+use crate::machine::{Machine, WORD};
 use crate::trace::{Filter, Tracer};
-use crate::{processes, program};
+use crate::{processes, program, rest};
 
 /// Most bytes of each stream that are sent.
 const OUTPUT: usize = 64 * 1024;
@@ -29,10 +29,6 @@ const DEATH: Duration = Duration::from_secs(5);
 
 /// How often a killed command's descendants are looked for again.
 const AGAIN: Duration = Duration::from_millis(100);
-
-/// How often the host hears of a command that runs on. A command that never ends is bounded here, by virtual time, however
-/// slowly that passes on the host; there, by wall time, only a guest that keeps silent.
-const WORD: Duration = Duration::from_secs(1);
 
 /// Status of a child that could not become the command.
 const NOT_EXECUTED: i32 = 127;
@@ -111,8 +107,7 @@ fn finish_job(machine: &mut Machine, job: usize, limit: Duration) -> Result<Repl
         }
         machine.advance(&[], deadline.min(word))?;
         if word.passed() {
-            machine.send_recording()?;
-            machine.link.record(Vec::new())?;
+            machine.send_word()?;
             word = Deadline::after(WORD);
         }
     };
@@ -240,7 +235,7 @@ impl Plan {
 }
 
 /// Kills a command and all its descendants, and waits for their end. If the command does not end it hangs in the
-/// kernel: then the kernel is asked to log where.
+/// kernel: then the kernel has the time to say so itself, and where.
 fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
     let deadline = Deadline::after(DEATH);
     while !deadline.passed() {
@@ -250,8 +245,7 @@ fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
         }
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
-    // Documentation/admin-guide/sysrq.rst: `w` shows blocked tasks. Not every kernel has it.
-    let _ = std::fs::write("/proc/sysrq-trigger", "w");
+    rest::accuse(machine)?;
     Ok(Exit::Hung)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -16,6 +17,10 @@ use crate::link::Link;
 use crate::loops::Loops;
 use crate::recorder::Recorder;
 use crate::trace::Tracer;
+
+/// How often the host hears of a guest that waits. What never ends is bounded here, by virtual time, however slowly that
+/// passes on the host; there, by wall time, only a guest that keeps silent.
+pub(crate) const WORD: Duration = Duration::from_secs(1);
 
 /// Everything that lives as long as the guest.
 pub(crate) struct Machine {
@@ -68,6 +73,12 @@ impl Machine {
             self.link.record(part)?;
         }
         Ok(())
+    }
+
+    /// Sends everything that has been recorded, and be it nothing.
+    pub(crate) fn send_word(&mut self) -> Result<(), Failure> {
+        self.send_recording()?;
+        self.link.record(Vec::new())
     }
 
     fn send_full_parts(&mut self) -> Result<(), Failure> {

@@ -23,6 +23,8 @@ enum State {
     Running,
     /// It waits for something.
     Waiting,
+    /// It waits for something and cannot be interrupted.
+    Blocked,
     /// It has ended, and nobody has asked how.
     Dead,
 }
@@ -46,6 +48,24 @@ pub(crate) fn kill_family(root: Pid) -> usize {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
     family.len()
+}
+
+/// The tasks that wait uninterruptibly, the kernel's own among them: `mdadm (process 140)`.
+pub(crate) fn blocked() -> Vec<String> {
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path().join("task"));
+    let tasks = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let name = |stat: String| {
+        let name = stat.split_once(" (")?.1.rsplit_once(") ")?.0;
+        let process = parse(&stat)?;
+        (process.state == State::Blocked).then(|| format!("{name} (process {})", process.pid))
+    };
+    tasks.filter_map(|task| name(fs::read_to_string(task.path().join("stat")).ok()?)).collect()
+}
+
+/// Has the kernel log the stacks of the tasks that wait uninterruptibly: `w` of Documentation/admin-guide/sysrq.rst. Not
+/// every kernel has it.
+pub(crate) fn log_blocked() {
+    let _ = fs::write("/proc/sysrq-trigger", "w");
 }
 
 fn all() -> Vec<Process> {
@@ -78,6 +98,7 @@ fn parse(stat: &str) -> Option<Process> {
     let state = match fields.next()? {
         "R" => State::Running,
         "Z" | "X" => State::Dead,
+        "D" => State::Blocked,
         _ => State::Waiting,
     };
     let parent = fields.next()?.parse().ok()?;
@@ -94,6 +115,7 @@ mod tests {
         let process = parse("42 (a) b (c) S 7 41 40 0 -1 4194560").unwrap();
         assert_eq!(process, Process { pid: 42, parent: 7, session: 40, state: State::Waiting });
         assert_eq!(parse("42 (x) Z 1 2 3 0").unwrap().state, State::Dead);
+        assert_eq!(parse("42 (x) D 1 2 3 0").unwrap().state, State::Blocked);
         assert_eq!(parse("nonsense"), None);
     }
 

@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::Duration;
 
 use mdlab_protocol::{Reply, Request};
 
 use crate::failure::Failure;
 use crate::machine::Machine;
-use crate::{boot, command, observe, settle};
+use crate::{boot, command, disturb, observe, rest, settle};
 
 /// How long udev may take for attached devices.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -18,7 +19,7 @@ const SETTLE: Duration = Duration::from_secs(60);
 pub(crate) fn serve(machine: &mut Machine) -> Result<Infallible, Failure> {
     // What happened before the first request is nobody's doing.
     machine.recorder.forget();
-    let mut reply = Reply::Ready;
+    let mut reply = ready()?;
     loop {
         machine.send_recording()?;
         reply = match machine.link.exchange(&reply)? {
@@ -30,7 +31,7 @@ pub(crate) fn serve(machine: &mut Machine) -> Result<Infallible, Failure> {
 
 fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
     match request {
-        Request::Seed(bytes) => boot::seed(&bytes).map(|()| Reply::Ready),
+        Request::Seed(seed) => differ(seed),
         Request::Attach { count, bytes } => attach(machine, count, bytes),
         Request::Run(command) => command::run(machine, &command),
         Request::Start(command) => command::start(machine, &command),
@@ -41,18 +42,41 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Await { path, text, limit_ms } => {
             settle::wait_for(machine, &path, text.trim(), Duration::from_millis(limit_ms))
         }
+        Request::Put { path, offset, bytes } => Ok(Reply::Written(put(&path, offset, &bytes))),
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
         Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
+        Request::Rest { limit_ms } => rest::rest(machine, Duration::from_millis(limit_ms)),
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
     }
+}
+
+fn differ(seed: u64) -> Result<Reply, Failure> {
+    boot::seed(&seed.to_le_bytes())?;
+    disturb::start(seed)?;
+    ready()
+}
+
+fn ready() -> Result<Reply, Failure> {
+    observe::taint().map(|taint| Reply::Ready { taint })
+}
+
+/// Writes into a file, which is made if need be; a program may be run.
+fn put(path: &str, offset: u64, bytes: &[u8]) -> Result<(), i32> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o755).open(path);
+    let outcome = file.and_then(|file| file.write_all_at(bytes, offset));
+    outcome.map_err(errno)
 }
 
 /// Writes as a shell's `echo` does, but never makes a file: an attribute that is not there is an error.
 fn write(path: &str, text: &str) -> Result<(), i32> {
     let file = OpenOptions::new().write(true).open(path);
     let outcome = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    outcome.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+    outcome.map_err(errno)
+}
+
+fn errno(error: std::io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
 }
 
 fn attach(machine: &mut Machine, count: u32, bytes: u64) -> Result<Reply, Failure> {

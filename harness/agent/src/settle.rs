@@ -11,6 +11,7 @@ use crate::arrays::{self, Activity};
 use crate::clock::Deadline;
 use crate::failure::{Attempt, Failure};
 use crate::machine::Machine;
+use crate::{processes, rest};
 
 /// Counts the kernel's uevents.
 const SEQNUM: &str = "/sys/kernel/uevent_seqnum";
@@ -42,7 +43,13 @@ pub(crate) fn settle(machine: &mut Machine, settle: &Settle) -> Result<Reply, Fa
     let limit = Duration::from_millis(settle.limit_ms);
     Ok(match wait(machine, settle.md, limit)? {
         None => Reply::Settled,
-        Some(reasons) => Reply::Unsettled(reasons),
+        Some(reasons) => {
+            // What is still going on may wait for something that never comes.
+            if !processes::blocked().is_empty() {
+                rest::accuse(machine)?;
+            }
+            Reply::Unsettled(reasons)
+        }
     })
 }
 

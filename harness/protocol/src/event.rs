@@ -81,7 +81,7 @@ pub enum Value {
     /// An open file.
     Descriptor(Descriptor),
     /// A structure, field by field, in the kernel's order and under the kernel's names.
-    Fields(Vec<(String, Value)>),
+    Fields(#[serde(deserialize_with = "crate::depth::bounded")] Vec<(String, Value)>),
 }
 
 /// A descriptor and what it is open on.

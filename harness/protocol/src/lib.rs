@@ -8,6 +8,7 @@
 //! This crate must not know how either side does its work: no QEMU, no ptrace, no files.
 
 mod bytes;
+mod depth;
 mod event;
 mod observation;
 mod wire;

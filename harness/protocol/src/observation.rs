@@ -13,6 +13,8 @@ pub struct Observation {
     pub nodes: Vec<Node>,
     /// The attached devices and their superblocks.
     pub members: Vec<Member>,
+    /// The kernel's taint, `/proc/sys/kernel/tainted` (Documentation/admin-guide/tainted-kernels.rst).
+    pub taint: u64,
 }
 
 /// One attribute of sysfs.

@@ -6,7 +6,7 @@ use crate::{Event, Exit, Observation, Output};
 
 /// Version of the messages; the first byte of each. Agent and host are built from one source, so another version means
 /// that something is broken, never that something must be negotiated.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The most bytes of one message. It fits the mailbox with room to spare; longer recordings come in parts.
 pub const MAX_MESSAGE: usize = 480 * 1024;
@@ -14,8 +14,8 @@ pub const MAX_MESSAGE: usize = 480 * 1024;
 /// What the host asks of the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Mix bytes into the kernel's random pool, so that this fork differs from others.
-    Seed(#[serde(with = "crate::bytes")] Vec<u8>),
+    /// Make this fork differ from others: mix the seed into the kernel's random pool, and from now on disturb the schedule.
+    Seed(u64),
     /// Make backing files and attach each to the next loop device. Answered by [`Reply::Attached`].
     Attach {
         /// How many.
@@ -47,6 +47,16 @@ pub enum Request {
         /// Bound in virtual time, in milliseconds.
         limit_ms: u64,
     },
+    /// Write bytes into a file at an offset, which is made if it is not there. Answered by [`Reply::Written`].
+    Put {
+        /// Its path; the folder must exist.
+        path: String,
+        /// Where they begin.
+        offset: u64,
+        /// The bytes.
+        #[serde(with = "crate::bytes")]
+        bytes: Vec<u8>,
+    },
     /// Write a text to a file that exists, such as an attribute of sysfs. Answered by [`Reply::Written`].
     Write {
         /// Its path.
@@ -65,6 +75,11 @@ pub enum Request {
     },
     /// Look at the arrays and their members. Answered by [`Reply::Observed`].
     Observe,
+    /// Wait until no task waits uninterruptibly. Answered by [`Reply::Rested`].
+    Rest {
+        /// Bound in virtual time, in milliseconds.
+        limit_ms: u64,
+    },
     /// Go on: the answer to [`Reply::Recorded`].
     Continue,
 }
@@ -109,7 +124,10 @@ pub struct Unsettled {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Waiting for a request: the first message of a fork, and the answer to [`Request::Seed`].
-    Ready,
+    Ready {
+        /// The kernel's taint, `/proc/sys/kernel/tainted`.
+        taint: u64,
+    },
     /// The kernel lacks something that the agent needs, so there will be no machine.
     Unfit(Vec<Missing>),
     /// The device nodes of the loop devices, in order.
@@ -131,6 +149,13 @@ pub enum Reply {
     Settled,
     /// The wait's bound was reached while something was still going on.
     Unsettled(Unsettled),
+    /// The state of the kernel, and the tasks that still waited uninterruptibly at the bound: `mdadm (process 140)`.
+    Rested {
+        /// The kernel's taint, `/proc/sys/kernel/tainted`.
+        taint: u64,
+        /// The tasks.
+        blocked: Vec<String>,
+    },
     /// What was read; fewer bytes than were asked for if the device ends before.
     Read(#[serde(with = "crate::bytes")] Vec<u8>),
     /// The state of the arrays and their members.
@@ -215,15 +240,16 @@ mod tests {
 
     #[test]
     fn bytes_are_encoded_like_any_vector() {
-        let encoded = encode(&Request::Seed(vec![7, 0, 9])).unwrap();
-        assert_eq!(encoded, [VERSION, 0, 3, 7, 0, 9]);
-        assert_eq!(decode::<Request>(&encoded), Ok(Request::Seed(vec![7, 0, 9])));
+        let encoded = encode(&Reply::Read(vec![7, 0, 9])).unwrap();
+        assert_eq!(encoded[2..], [3, 7, 0, 9]);
+        assert_eq!(decode::<Reply>(&encoded), Ok(Reply::Read(vec![7, 0, 9])));
     }
 
     #[test]
     fn a_length_that_lies_is_refused() {
-        // `Seed` with a vector that claims u64::MAX bytes.
-        let lie = [VERSION, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-        assert!(matches!(decode::<Request>(&lie), Err(WireError::Garbage { .. })));
+        // `Read` with a vector that claims u64::MAX bytes.
+        let read = encode(&Reply::Read(Vec::new())).unwrap()[1];
+        let lie = [VERSION, read, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert!(matches!(decode::<Reply>(&lie), Err(WireError::Garbage { .. })));
     }
 }

@@ -1,13 +1,14 @@
 //! `mdlab run`: the scenarios, by cargo-nextest.
 
 use clap::Args;
+use nix::sys::signal::Signal;
 use xshell::{Shell, cmd};
 
-use super::{Machine, notice, print};
-use crate::choice::Choice;
+use super::scenarios::{environment, packages};
+use super::{Machine, child, notice, print};
 use crate::failure::{Class, Failure};
-use crate::folder::{self, Outcome};
 use crate::laboratory::Laboratory;
+use crate::outcome::{self, Outcome, Outcomes};
 
 /// Runs the scenarios of the workspace around the current folder: the tests of every package that depends on mdlab.
 ///
@@ -35,10 +36,11 @@ impl Run {
         }
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
         Laboratory::open(&choice, &mut notice)?;
-        let outcomes = tempfile::tempdir_in(make_base()?);
-        let outcomes = outcomes.map_err(|error| Failure::infra(format!("make a folder for outcomes: {error}")))?;
-        set_environment(&shell, &choice)?;
-        shell.set_var(folder::OUTCOMES, outcomes.path());
+        let outcomes = Outcomes::open()?;
+        for (name, value) in environment(&choice)? {
+            shell.set_var(name, value);
+        }
+        shell.set_var(outcome::OUTCOMES, outcomes.path());
         let selected = packages.iter().flat_map(|package| ["--package", package]);
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
@@ -47,8 +49,10 @@ impl Run {
             cmd!(shell, "cargo nextest run --no-fail-fast {selected...} {jobs...} {filter...}").quiet().ignore_status();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = std::process::Command::from(command);
+        // Which has it end all scenarios first.
+        child::end_with_parent(&mut command, Signal::SIGTERM);
         let status = command.status().map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
-        let noted = folder::noted(outcomes.path());
+        let noted = outcomes.read();
         skipped(&noted)?;
         let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
@@ -71,70 +75,18 @@ fn skipped(noted: &[(String, Outcome)]) -> Result<(), Failure> {
     }
 }
 
-fn make_base() -> Result<std::path::PathBuf, Failure> {
-    let base = folder::base()?;
-    match std::fs::create_dir_all(&base) {
-        Ok(()) => Ok(base),
-        Err(error) => Err(Failure::infra(format!("make the folder `{}`: {error}", base.display()))),
-    }
-}
-
-/// Scenarios run in the folders of their packages: what they are told must not depend on the current one.
-fn set_environment(shell: &Shell, choice: &Choice) -> Result<(), Failure> {
-    shell.set_var("MDLAB_CACHE", mdlab_vm::Cache::open()?.path(""));
-    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
-        let target =
-            std::path::absolute(target).map_err(|error| Failure::usage(format!("read CARGO_TARGET_DIR: {error}")))?;
-        shell.set_var("CARGO_TARGET_DIR", target);
-    }
-    shell.set_var("MDLAB_KERNEL", choice.kernel.to_string());
-    shell.set_var("MDLAB_MDADM", choice.tool.to_string());
-    shell.set_var("MDLAB_ACCEL", choice.accel.to_string());
-    if let Some(seed) = choice.seed {
-        shell.set_var("MDLAB_SEED", seed.to_string());
-    }
-    Ok(())
-}
-
-/// The packages of the workspace that depend on mdlab, other than mdlab itself.
-fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
-    let output = cmd!(shell, "cargo metadata --no-deps --format-version 1").quiet().ignore_status().output();
-    let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
-    if !output.status.success() {
-        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Failure::usage(format!(
-            "find a workspace around the current folder: {cause}; change to one that has scenarios"
-        )));
-    }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
-    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-    let uses_mdlab =
-        |package: &serde_json::Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
-    let packages = list(&metadata["packages"]).into_iter().filter(uses_mdlab);
-    let names: Vec<String> = packages.filter_map(|package| package["name"].as_str().map(str::to_owned)).collect();
-    match names.is_empty() {
-        true => Err(Failure::usage("find scenarios: no package of this workspace depends on mdlab")),
-        false => Ok(names),
-    }
-}
-
-/// The order in which classes count: while the laboratory is broken, what it says of md is worth nothing, and a kernel that
-/// fails takes its tools with it.
-const PRECEDENCE: [Class; 6] = [Class::Infra, Class::Boot, Class::Usage, Class::Kernel, Class::Tool, Class::Drift];
-
 /// Exit statuses of cargo-nextest (its `NextestExitCode`).
 const BUILD_FAILED: i32 = 101;
 const NO_TESTS: i32 = 4;
 
 /// The failure of a run: that of the scenarios' classes which counts most.
 fn verdict(status: Option<i32>, classes: &[Class]) -> Failure {
-    match (PRECEDENCE.iter().find(|class| classes.contains(class)), status) {
+    match (Class::worst(classes), status) {
         (Some(worst), _) => {
             let count = |class: &Class| classes.iter().filter(|other| *other == class).count();
-            let counts =
-                PRECEDENCE.iter().filter(|class| count(class) > 0).map(|class| format!("{} {class}", count(class)));
-            Failure::new(*worst, format!("scenarios failed, as shown above: {}", counts.collect::<Vec<_>>().join(", ")))
+            let counts = Class::PRECEDENCE.iter().map(|class| (count(class), class)).filter(|(count, _)| *count > 0);
+            let counts = counts.map(|(count, class)| format!("{count} {class}"));
+            Failure::new(worst, format!("scenarios failed, as shown above: {}", counts.collect::<Vec<_>>().join(", ")))
         }
         (None, Some(NO_TESTS)) => Failure::usage("no scenario has a name like that"),
         (None, Some(BUILD_FAILED)) => Failure::usage("the scenarios do not build, see above"),

@@ -1,7 +1,11 @@
 //! `mdlab trace`: records command lines in a fresh machine.
 
+use std::fs;
+use std::path::PathBuf;
+
 use clap::Args;
 use mdlab_protocol::Exit;
+use mdlab_vm::Digest;
 
 use super::{Machine, notice, print};
 use crate::choice::Choice;
@@ -31,6 +35,9 @@ pub(super) struct Trace {
     /// Size of each disk: bytes, or with K, M or G. They lie in the guest's memory: 128 MiB hold all of them together.
     #[arg(long, default_value = "10M", value_parser = size)]
     size: u64,
+    /// Bring a file into the guest before the first command: `HOST:GUEST`, both paths. It may be a program or a kernel module.
+    #[arg(long, value_name = "HOST:GUEST", value_parser = put)]
+    put: Vec<(PathBuf, String)>,
     /// Print the redacted recording as JSON.
     #[arg(long, conflicts_with = "raw")]
     json: bool,
@@ -54,12 +61,14 @@ impl Trace {
     fn trace(&self, choice: &Choice, lines: &[Vec<String>]) -> Result<(), Failure> {
         let laboratory = Laboratory::open(choice, &mut notice)?;
         let mut session = laboratory.fork()?;
-        let outcome = self.record(&mut session, lines);
+        let outcome = self.record(&mut session, lines).map_err(|failure| session.blame(failure));
         self.show(&session)?;
         outcome.map_err(|mut failure| {
-            let kept = folder::evidence(laboratory.machine(), "trace").and_then(|folder| {
+            // Another command line has another folder, so that none takes another's evidence away.
+            let title = format!("trace-{}", &Digest::of(self.again(choice).as_bytes()).short()[..8]);
+            let kept = folder::evidence(laboratory.machine(), &title).and_then(|folder| {
                 folder::write_recording(&folder, &session.evidence())?;
-                let _ = std::fs::write(folder.join("console.log"), session.console());
+                let _ = fs::write(folder.join("console.log"), session.console());
                 Ok(folder)
             });
             // The failure itself matters more than a failure to write down its evidence.
@@ -72,12 +81,19 @@ impl Trace {
     fn again(&self, choice: &Choice) -> String {
         let commands = shell_words::join(&self.commands);
         let (disks, size, stdin) = (self.disks, self.size, shell_words::quote(&self.stdin));
-        format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {commands}", choice.options())
+        let put = self.put.iter().map(|(host, guest)| format!("{}:{guest}", host.display()));
+        let put: String = put.map(|files| format!("--put {} ", shell_words::quote(&files))).collect();
+        format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {put}{commands}", choice.options())
     }
 
     fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
         if self.disks > 0 {
             session.attach(self.disks, self.size)?;
+        }
+        for (host, guest) in &self.put {
+            let bytes =
+                fs::read(host).map_err(|error| Failure::usage(format!("read `{}`: {error}", host.display())))?;
+            session.put(guest, &bytes)?;
         }
         for (number, words) in (1..).zip(lines) {
             let outcome = session.run(words, Some(&self.stdin)).cloned();
@@ -95,7 +111,7 @@ impl Trace {
                 return Err(session.failure(Class::Tool, text));
             }
         }
-        Ok(())
+        session.end()
     }
 
     fn show(&self, session: &Session) -> Result<(), Failure> {
@@ -116,6 +132,14 @@ fn words(line: &str) -> Result<Vec<String>, Failure> {
         Ok(_) => Err(Failure::usage("expected a command line, got an empty one")),
         Err(error) => Err(Failure::usage(format!("split `{line}` into words: {error}"))),
     }
+}
+
+/// Two paths: `HOST:GUEST`. That of the host is made absolute, for the command that does the same.
+fn put(text: &str) -> Result<(PathBuf, String), String> {
+    let paths = text.rsplit_once(':').filter(|(host, guest)| !host.is_empty() && guest.starts_with('/'));
+    let (host, guest) = paths.ok_or_else(|| format!("expected `HOST:GUEST` such as `tool:/tmp/tool`, got `{text}`"))?;
+    let host = std::path::absolute(host).map_err(|error| error.to_string())?;
+    Ok((host, guest.to_owned()))
 }
 
 /// A size: `10M` is ten mebibytes.

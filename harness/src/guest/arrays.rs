@@ -14,6 +14,7 @@ impl Guest {
     }
 
     /// Takes an array for granted: mdadm creates it, and md comes to rest.
+    #[track_caller]
     pub fn given(&mut self, array: &Array) {
         self.prepare(|guest| {
             guest.create(array, Tool::Mdadm);
@@ -23,6 +24,7 @@ impl Guest {
 
     /// Takes an array for granted whose resync from its start waits until [`Guest::make_read_only`] says that it may be
     /// written to.
+    #[track_caller]
     pub fn given_unsynced(&mut self, array: &Array) {
         self.given(array);
         self.start_read_only(true);

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 impl Guest {
     /// Takes an array for granted, as [`Guest::given`] does, that is full of the pattern.
+    #[track_caller]
     pub fn given_filled(&mut self, array: &Array) {
         self.given(array);
         self.prepare(|guest| {

@@ -48,6 +48,7 @@ impl Fault {
 impl Guest {
     /// Attaches disks like [`Guest::loops`], each behind a device-mapper device that can be made to fail; returns the nodes
     /// of those.
+    #[track_caller]
     pub fn fragile(&mut self, count: u32, bytes: u64) -> Vec<String> {
         let disks = self.loops(count, bytes);
         let create = |disk: &String| {
@@ -104,6 +105,7 @@ impl Guest {
 
     /// Has udev not look at devices again that were open for writing. How often it reads one, and how many of its errors the
     /// kernel's rate limit lets through, is luck.
+    #[track_caller]
     pub fn watch_nothing(&mut self) {
         let rule = r#"SUBSYSTEM=="block", OPTIONS+="nowatch""#;
         let script = format!(
@@ -118,6 +120,7 @@ impl Guest {
     }
 
     /// Attaches a SCSI disk of so many mebibytes, `/dev/sda`, which can be pulled.
+    #[track_caller]
     pub fn scsi_disk(&mut self, mebibytes: u32) -> String {
         self.prepare(|guest| guest.run(&format!("modprobe scsi_debug dev_size_mb={mebibytes}")));
         "/dev/sda".to_owned()

@@ -7,7 +7,7 @@ use mdlab_protocol::Exit;
 use super::Guest;
 use crate::array::Level;
 use crate::failure::Failure;
-use crate::folder;
+use crate::outcome::{self, Outcome};
 use crate::version::Version;
 
 /// Something that not every kernel or mdadm has.
@@ -62,6 +62,7 @@ impl Guest {
     }
 
     /// Takes a level away from the kernel for good. RUN_ARRAY fails then: what a tool has written is all that is written.
+    #[track_caller]
     pub fn unload(&mut self, level: Level) {
         // The kernel would load the module again as soon as an array asks for it (`md_run` of drivers/md/md.c).
         let outcome = self.session.write("/proc/sys/kernel/modprobe", "/nowhere");
@@ -96,7 +97,7 @@ impl Guest {
 
     /// Leaves word that the scenario was skipped, for `mdlab run` to count, and for people who run it by other means.
     pub fn skip(&self, reason: &str) {
-        folder::note(self.title(), &folder::Outcome::Skipped(reason.to_owned()));
+        outcome::note(self.title(), &Outcome::Skipped(reason.to_owned()));
         // Past the test harness, which would keep what a test that passes prints to itself.
         let _ = writeln!(std::io::stderr(), "mdlab: skipped {}: {reason}", self.title());
     }

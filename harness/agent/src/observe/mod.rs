@@ -12,10 +12,12 @@ use std::fs;
 use mdlab_protocol::Observation;
 
 use crate::arrays::MDSTAT;
-use crate::failure::Failure;
+use crate::failure::{Attempt, Failure};
 use crate::loops::Loops;
 
 pub(crate) use members::read;
+
+const TAINTED: &str = "/proc/sys/kernel/tainted";
 
 /// Observes everything.
 pub(crate) fn observe(loops: &Loops) -> Result<Observation, Failure> {
@@ -25,5 +27,12 @@ pub(crate) fn observe(loops: &Loops) -> Result<Observation, Failure> {
         attributes: attributes::all()?,
         nodes: nodes::all(loops)?,
         members,
+        taint: taint()?,
     })
+}
+
+/// The kernel's taint: a set of flags, most of which it raises when something goes wrong.
+pub(crate) fn taint() -> Result<u64, Failure> {
+    let text = fs::read_to_string(TAINTED).attempt(|| format!("read `{TAINTED}`"))?;
+    text.trim().parse().map_err(|_| Failure::new(format!("read `{TAINTED}`"), format!("`{text}` is no number")))
 }

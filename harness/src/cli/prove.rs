@@ -1,0 +1,123 @@
+//! `mdlab prove`: scenarios again and again, under load, and whether they come out the same.
+
+mod attempt;
+mod tally;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use clap::Args;
+use xshell::Shell;
+
+use super::scenarios::{self, Environment, Scenario, environment};
+use super::{Machine, notice, print};
+use crate::failure::{Class, Failure};
+use crate::laboratory::Laboratory;
+use attempt::Attempt;
+use tally::Tally;
+
+/// Runs scenarios again and again, under load, and compares the raw recordings: they must be the same bytes.
+///
+/// More machines run at the same time than there are processors, and the host hesitates before every answer. With other
+/// seeds, which change what is random and who runs when, the recordings differ, but the snapshots must still hold.
+///
+/// Example: mdlab prove members --runs 100; mdlab prove members --seeds 100
+#[derive(Args)]
+pub(super) struct Prove {
+    /// Run only scenarios whose names contain this.
+    filter: Option<String>,
+    #[command(flatten)]
+    machine: Machine,
+    /// How often each is run [default: 10; with --seeds once for each seed].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// With each of the seeds from 1 to this.
+    #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: Option<u64>,
+    /// Scenarios to run at the same time [default: two for each processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    jobs: Option<u32>,
+}
+
+/// Runs of each scenario where nothing else is asked for.
+const RUNS: u32 = 10;
+
+impl Prove {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let choice = self.machine.choice()?;
+        let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
+        let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
+        // Booted here, once and with a word to the user; the scenarios find it in the cache.
+        Laboratory::open(&choice, &mut notice)?;
+        let seeds = match self.seeds {
+            Some(last) => (1..=last).map(Some).collect(),
+            None => vec![choice.seed],
+        };
+        let runs = self.runs.unwrap_or(if self.seeds.is_some() { 1 } else { RUNS });
+        let attempts = seeds.iter().flat_map(|seed| (1..=runs).map(|run| (*seed, run)));
+        let plan = Plan {
+            scenarios,
+            attempts: attempts.collect(),
+            environment: environment(&choice)?,
+            rerun: choice.options(),
+        };
+        let jobs = self.jobs.map_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        verdict(&plan.carry_out(jobs)?)
+    }
+}
+
+/// What is run: each scenario so often, with these seeds.
+struct Plan {
+    scenarios: Vec<Scenario>,
+    attempts: Vec<(Option<u64>, u32)>,
+    environment: Environment,
+    rerun: String,
+}
+
+impl Plan {
+    /// Runs everything, so many at a time, and says of each scenario how it came out.
+    fn carry_out(&self, jobs: usize) -> Result<Vec<Tally>, Failure> {
+        let tallies: Vec<_> = self.scenarios.iter().map(|_| Mutex::new(Tally::default())).collect();
+        let (next, given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || {
+            while !given_up.load(Ordering::Relaxed) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(scenario) = self.scenarios.get(number / self.attempts.len()) else { return Ok(()) };
+                let (seed, run) = self.attempts[number % self.attempts.len()];
+                let attempt = Attempt { scenario, seed, run };
+                let tally = &tallies[number / self.attempts.len()];
+                self.take(&attempt, tally).inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
+            }
+            Ok(())
+        };
+        let outcomes: Vec<Result<(), Failure>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
+        });
+        outcomes.into_iter().collect::<Result<Vec<()>, _>>()?;
+        Ok(tallies.into_iter().map(|tally| tally.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+    }
+
+    /// Makes one attempt, and says what all of its scenario came to once it was the last.
+    fn take(&self, attempt: &Attempt, tally: &Mutex<Tally>) -> Result<(), Failure> {
+        let ran = attempt.run(&self.environment)?;
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.count(attempt, ran)?;
+        if tally.done() < self.attempts.len() {
+            return Ok(());
+        }
+        print(&tally.line(attempt.scenario, &self.rerun))
+    }
+}
+
+/// Fails if any scenario did.
+fn verdict(tallies: &[Tally]) -> Result<(), Failure> {
+    let runs: usize = tallies.iter().map(Tally::done).sum();
+    let failed: Vec<Class> = tallies.iter().filter_map(Tally::class).collect();
+    let all = format!("{} scenarios, {runs} runs", tallies.len());
+    match Class::worst(&failed) {
+        None => print(&format!("{all}: every recording is as it should be\n")),
+        Some(class) => Err(Failure::new(class, format!("{all}: {} scenarios failed, as shown above", failed.len()))),
+    }
+}

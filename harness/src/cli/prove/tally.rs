@@ -1,0 +1,129 @@
+//! What all runs of one scenario came to.
+
+use std::collections::BTreeMap;
+
+use mdlab_vm::Digest;
+
+use super::attempt::{Attempt, Ran};
+use crate::cli::scenarios::Scenario;
+use crate::difference::Difference;
+use crate::failure::{Class, Failure};
+use crate::recording::Recording;
+
+/// Characters of a digest that are shown: two that agree in them are the same.
+const DIGEST: usize = 16;
+
+/// The runs of one scenario so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// The first recordings with each seed, which all others are compared with.
+    first: BTreeMap<Option<u64>, Vec<Vec<u8>>>,
+    passed: usize,
+    failed: usize,
+    /// The first failure: its class, which run it was, and what it was.
+    failure: Option<(Class, String)>,
+}
+
+impl Tally {
+    /// Counts a run.
+    pub(super) fn count(&mut self, attempt: &Attempt, ran: Ran) -> Result<(), Failure> {
+        let complaint = match ran {
+            Ran::Badly(class, said) => Some((class, said)),
+            Ran::Well(recordings) => match self.first.get(&attempt.seed) {
+                None => {
+                    self.first.insert(attempt.seed, recordings);
+                    None
+                }
+                Some(first) if *first == recordings => None,
+                Some(first) => Some((Class::Drift, difference(first, &recordings)?)),
+            },
+        };
+        let Some((class, text)) = complaint else {
+            self.passed += 1;
+            return Ok(());
+        };
+        self.failed += 1;
+        let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
+        self.failure.get_or_insert_with(|| (class, format!("{seed}run {}: {}", attempt.run, text.trim())));
+        Ok(())
+    }
+
+    /// Runs that have ended.
+    pub(super) fn done(&self) -> usize {
+        self.passed + self.failed
+    }
+
+    /// The class of the first failure.
+    pub(super) fn class(&self) -> Option<Class> {
+        self.failure.as_ref().map(|(class, _)| *class)
+    }
+
+    /// How it came out, in a line; the first failure in full.
+    pub(super) fn line(&self, scenario: &Scenario, rerun: &str) -> String {
+        let (name, passed, done) = (&scenario.name, self.passed, self.done());
+        match &self.failure {
+            None => format!("pass   {name}: {done} of {done} as they should be, {}\n", self.digest()),
+            Some((class, text)) => {
+                let text = text.replace('\n', "\n  ");
+                format!(
+                    "{class:6} {name}: {passed} of {done} as they should be\n  {text}\n  rerun: mdlab prove {name} {rerun}\n"
+                )
+            }
+        }
+    }
+
+    /// Names what was recorded: with the same kernel, tools and seeds it is the same on every machine.
+    fn digest(&self) -> String {
+        let all: Vec<u8> =
+            self.first.values().flatten().flat_map(|bytes| Digest::of(bytes).to_string().into_bytes()).collect();
+        Digest::of(&all).to_string()[..DIGEST].to_owned()
+    }
+}
+
+/// Where recordings differ that should be the same.
+fn difference(first: &[Vec<u8>], second: &[Vec<u8>]) -> Result<String, Failure> {
+    if first.len() != second.len() {
+        return Ok(format!("expected {} recordings, got {}", first.len(), second.len()));
+    }
+    let read = |bytes: &[u8]| {
+        serde_json::from_slice::<Recording>(bytes)
+            .map_err(|error| Failure::infra(format!("read a scenario's recording: {error}")))
+    };
+    for (number, (first, second)) in (1..).zip(first.iter().zip(second)).filter(|(_, (first, second))| first != second)
+    {
+        if let Some(difference) = Difference::between(&read(first)?, &read(second)?) {
+            return Ok(format!("the recording of guest {number} differs from the first run\'s in {difference}"));
+        }
+    }
+    Ok("the recordings differ in their bytes alone".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario() -> Scenario {
+        Scenario { name: "mirror::creates".into(), program: "".into(), folder: "".into() }
+    }
+
+    #[test]
+    fn runs_with_one_seed_must_be_alike_and_with_another_need_not() {
+        let scenario = scenario();
+        let recording = |kernel: &str| {
+            format!(r#"{{"machine":{{"kernel":"{kernel}","mdadm":"4.2","accel":"tcg"}},"steps":[]}}"#).into_bytes()
+        };
+        let mut tally = Tally::default();
+        for (seed, run, kernel) in [(1, 1, "6.1"), (2, 1, "6.2"), (1, 2, "6.1")] {
+            let attempt = Attempt { scenario: &scenario, seed: Some(seed), run };
+            tally.count(&attempt, Ran::Well(vec![recording(kernel)])).unwrap();
+        }
+        assert_eq!((tally.done(), tally.class()), (3, None));
+        let attempt = Attempt { scenario: &scenario, seed: Some(2), run: 2 };
+        tally.count(&attempt, Ran::Well(vec![recording("6.1")])).unwrap();
+        assert_eq!((tally.done(), tally.class()), (4, Some(Class::Drift)));
+        let line = tally.line(&scenario, "--kernel debian:bookworm");
+        let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs \
+                        from the first run\'s in the machine:";
+        assert!(line.starts_with(expected), "{line}");
+    }
+}

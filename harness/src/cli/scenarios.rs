@@ -1,0 +1,117 @@
+//! The scenarios of a workspace: which packages have some, what they are told, and where each of them is.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::choice::Choice;
+use crate::failure::Failure;
+
+/// One scenario, as cargo-nextest lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scenario {
+    /// The test's name.
+    pub(super) name: String,
+    /// The program that runs it.
+    pub(super) program: PathBuf,
+    /// The folder of its package, in which it runs.
+    pub(super) folder: PathBuf,
+}
+
+/// Builds the scenarios whose names contain a text, and lists them.
+pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
+    let packages = packages(shell)?;
+    let selected = packages.iter().flat_map(|package| ["--package", package]);
+    let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {filter...}").quiet();
+    let output = command.ignore_status().output();
+    let output = output.map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::usage(format!("the scenarios do not build: {cause}")));
+    }
+    let list: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| Failure::infra(format!("read what cargo-nextest says: {error}")))?;
+    let scenarios = read(&list);
+    match scenarios.is_empty() {
+        true => Err(Failure::usage("no scenario has a name like that")),
+        false => Ok(scenarios),
+    }
+}
+
+/// Reads the list (the crate nextest-metadata documents it).
+fn read(list: &Value) -> Vec<Scenario> {
+    let path = |value: &Value| PathBuf::from(value.as_str().unwrap_or_default());
+    let suites = list["rust-suites"].as_object().into_iter().flatten().map(|(_, suite)| suite);
+    let of_suite = |suite: &Value| {
+        let (program, folder) = (path(&suite["binary-path"]), path(&suite["cwd"]));
+        let cases = suite["testcases"].as_object().cloned().unwrap_or_default().into_iter();
+        let cases = cases.filter(|(_, case)| case["filter-match"]["status"] == "matches");
+        cases.map(move |(name, _)| Scenario { name, program: program.clone(), folder: folder.clone() })
+    };
+    suites.flat_map(of_suite).collect()
+}
+
+/// Variables that scenarios are told by.
+pub(super) type Environment = Vec<(&'static str, OsString)>;
+
+/// What tells scenarios which machine to run on. They run in the folders of their packages: nothing of it must depend on the
+/// current one.
+pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
+    let mut variables: Environment = vec![
+        ("MDLAB_CACHE", mdlab_vm::Cache::open()?.path("").into()),
+        ("MDLAB_KERNEL", choice.kernel.to_string().into()),
+        ("MDLAB_MDADM", choice.tool.to_string().into()),
+        ("MDLAB_ACCEL", choice.accel.to_string().into()),
+    ];
+    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
+        let target =
+            std::path::absolute(target).map_err(|error| Failure::usage(format!("read CARGO_TARGET_DIR: {error}")))?;
+        variables.push(("CARGO_TARGET_DIR", target.into()));
+    }
+    if let Some(seed) = choice.seed {
+        variables.push(("MDLAB_SEED", seed.to_string().into()));
+    }
+    Ok(variables)
+}
+
+/// The packages of the workspace that depend on mdlab, other than mdlab itself.
+pub(super) fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
+    let output = cmd!(shell, "cargo metadata --no-deps --format-version 1").quiet().ignore_status().output();
+    let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
+    if !output.status.success() {
+        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::usage(format!(
+            "find a workspace around the current folder: {cause}; change to one that has scenarios"
+        )));
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let uses_mdlab =
+        |package: &serde_json::Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
+    let packages = list(&metadata["packages"]).into_iter().filter(uses_mdlab);
+    let names: Vec<String> = packages.filter_map(|package| package["name"].as_str().map(str::to_owned)).collect();
+    match names.is_empty() {
+        true => Err(Failure::usage("find scenarios: no package of this workspace depends on mdlab")),
+        false => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_filter_leaves_out_is_not_listed() {
+        let case = |status: &str| serde_json::json!({ "ignored": false, "filter-match": { "status": status } });
+        let list = serde_json::json!({ "rust-suites": { "scenarios": {
+            "binary-path": "/target/scenarios",
+            "cwd": "/scenarios",
+            "testcases": { "mirror::creates": case("matches"), "stop::stops": case("mismatch") },
+        } } });
+        let (name, program, folder) = ("mirror::creates".into(), "/target/scenarios".into(), "/scenarios".into());
+        assert_eq!(read(&list), [Scenario { name, program, folder }]);
+    }
+}

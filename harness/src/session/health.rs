@@ -1,0 +1,62 @@
+//! The kernel's health: whatever the kernel reports of itself fails the scenario.
+
+use mdlab_protocol::{Reply, Request};
+
+use super::Session;
+use crate::failure::{Class, Failure};
+use crate::watch::Verdict;
+
+/// Bound of the wait for tasks that wait uninterruptibly at the end of a scenario, in virtual time.
+const REST_LIMIT_MS: u64 = 60_000;
+
+impl Session {
+    /// Ends: waits until no task waits uninterruptibly, and fails if one does for ever, or if the kernel has reported
+    /// anything that is wrong with it.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        match self.ask(Request::Rest { limit_ms: REST_LIMIT_MS })? {
+            Reply::Rested { taint, blocked } => {
+                self.watch.see(taint);
+                if !blocked.is_empty() {
+                    let (limit, blocked) = (REST_LIMIT_MS / 1000, blocked.join(", "));
+                    let text = format!("after {limit} s of virtual time tasks hang in the kernel: {blocked}");
+                    return Err(self.blame(self.failure(Class::Kernel, text)));
+                }
+                self.judge_kernel()?;
+                match self.watch.missing() {
+                    None => Ok(()),
+                    Some(part) => {
+                        let text = format!("expected the kernel to report `{part}`, it did not: the bug may be fixed");
+                        Err(self.failure(Class::Drift, text))
+                    }
+                }
+            }
+            other => Err(self.unexpected("come to rest", &other)),
+        }
+    }
+
+    /// From now on a report of the kernel's whose first line has this in it is a known bug's: see [`Watch::expect`].
+    pub(crate) fn expect_report(&mut self, part: &str) {
+        self.watch.expect(part);
+    }
+
+    /// Fails if the kernel has reported anything that is wrong with it.
+    pub(super) fn judge_kernel(&self) -> Result<(), Failure> {
+        match self.watch.verdict() {
+            None => Ok(()),
+            Some(Verdict { sentence, .. }) => Err(self.blame(self.failure(Class::Kernel, sentence))),
+        }
+    }
+
+    /// Blames the kernel for a failure, if it has reported anything that is wrong with it: the rest may follow from that.
+    pub(crate) fn blame(&self, mut failure: Failure) -> Failure {
+        let Some(Verdict { sentence, reports }) = self.watch.verdict() else { return failure };
+        if failure.class != Class::Kernel {
+            failure.message = format!("{sentence}\n  also, {}: {}", failure.class, failure.message);
+            failure.class = Class::Kernel;
+        }
+        if failure.evidence.reports.is_empty() {
+            failure.evidence.reports = reports.into_iter().map(|report| report.text).collect();
+        }
+        failure
+    }
+}

@@ -1,0 +1,148 @@
+use super::*;
+
+/// Kind and title of each report.
+fn found(text: &str) -> Vec<(&'static str, String)> {
+    Report::on_console(text).into_iter().map(|report| (report.kind, report.title)).collect()
+}
+
+fn one(text: &str) -> Report {
+    let mut reports = Report::on_console(text);
+    assert_eq!(reports.len(), 1, "{reports:#?}");
+    reports.remove(0)
+}
+
+const WARNING: &str = "\
+[    4.107654] md: md0 stopped.
+[    4.128313] ------------[ cut here ]------------
+[    4.128320] WARNING: CPU: 0 PID: 108 at mm/page_alloc.c:5634 __alloc_pages+0x2a9/0x330
+[    4.128327] Modules linked in: raid1 md_mod loop
+[    4.128331] CPU: 0 PID: 108 Comm: md Not tainted 6.1.0-50-cloud-amd64 #1  Debian 6.1.176-1
+[    4.128340] RIP: 0010:__alloc_pages+0x2a9/0x330
+[    4.128345] Call Trace:
+[    4.128350]  <TASK>
+[    4.128351]  setup_conf+0x10b/0x4e0 [raid1]
+[    4.128355]  </TASK>
+[    4.128356] ---[ end trace 0000000000000000 ]---
+[    4.128360] md: pers->run() failed ...
+";
+
+#[test]
+fn a_warning_is_taken_whole_and_nothing_else_with_it() {
+    let report = one(WARNING);
+    assert_eq!(report.kind, "a warning");
+    assert_eq!(report.title, "WARNING: CPU: 0 PID: 108 at mm/page_alloc.c:5634 __alloc_pages+0x2a9/0x330");
+    assert!(
+        report.text.starts_with(CUT) && report.text.ends_with("---[ end trace 0000000000000000 ]---"),
+        "{report:?}"
+    );
+    assert_eq!(report.text.lines().count(), 10);
+}
+
+#[test]
+fn hung_tasks_are_told_apart() {
+    let task = |name: &str| {
+        format!(
+            "[  245.7] INFO: task {name} blocked for more than 120 seconds.\n\
+             [  245.7]       Not tainted 6.1.0-50-cloud-amd64 #1 Debian 6.1.176-1\n\
+             [  245.7] \"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\" disables this message.\n\
+             [  245.7] task:dd              state:D stack:0     pid:110   ppid:1      flags:0x00404006\n\
+             [  245.7] Call Trace:\n[  245.7]  <TASK>\n[  245.7]  schedule+0x5a/0xd0\n[  245.7]  </TASK>\n"
+        )
+    };
+    let reports = Report::on_console(&(task("dd:110") + &task("init:1") + "[  245.8] md: md0 stopped.\n"));
+    assert_eq!(reports.len(), 2);
+    assert!(reports.iter().all(|report| report.kind == HUNG_TASK && report.text.lines().count() == 8), "{reports:?}");
+    assert!(!reports[0].is_the_end() && reports[1].is_the_end());
+}
+
+#[test]
+fn whatever_a_kernel_can_say_is_known() {
+    for (line, kind) in [
+        ("Kernel panic - not syncing: sysrq triggered crash", "a panic"),
+        ("BUG: kernel NULL pointer dereference, address: 0000000000000008", "an oops"),
+        ("BUG: unable to handle page fault for address: ffffffffdeadbeef", "an oops"),
+        ("general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP", "an oops"),
+        ("Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP", "an oops"),
+        ("kernel BUG at drivers/md/raid5.c:1234!", "an oops"),
+        ("divide error: 0000 [#1] PREEMPT SMP NOPTI", "an oops"),
+        ("WARNING: drivers/md/md.c:1234 at md_run+0x12/0x34 [md_mod], CPU#0: mdadm/140", "a warning"),
+        ("WARNING: possible circular locking dependency detected", "a lockdep report"),
+        ("WARNING: inconsistent lock state", "a lockdep report"),
+        ("WARNING: suspicious RCU usage", "a lockdep report"),
+        ("[ BUG: bad unlock balance detected! ]", "a lockdep report"),
+        ("BUG: KASAN: slab-use-after-free in raid5_end_read_request+0x1/0x2 [raid456]", "a KASAN report"),
+        ("BUG: KFENCE: out-of-bounds read in md_bitmap_get_counter+0x1/0x2", "a KFENCE report"),
+        ("UBSAN: shift-out-of-bounds in drivers/md/raid10.c:1:2", "a UBSAN report"),
+        ("rcu: INFO: rcu_sched self-detected stall on CPU", "an RCU stall"),
+        ("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [md0_raid5:140]", "a lockup"),
+        ("watchdog: Watchdog detected hard LOCKUP on cpu 0", "a lockup"),
+        ("BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 30s!", "a lockup"),
+        ("list_del corruption. prev->next should be ff110000, but was ff110008", "a list corruption"),
+        ("list_add corruption. next->prev should be prev (ff11), but was ff12. (next=ff13).", "a list corruption"),
+        ("BUG: Bad page state in process mdadm  pfn:0b1c2", "a page corruption"),
+        ("BUG kmalloc-64 (Not tainted): Poison overwritten", "a slab corruption"),
+        ("BUG: scheduling while atomic: md0_raid1/140/0x00000002", "a BUG"),
+        ("BUG: sleeping function called from invalid context at mm/slab.h:1", "a BUG"),
+        ("Call Trace:", "a stack trace"),
+    ] {
+        assert_eq!(found(&format!("[    1.000000] {line}\n")), [(kind, line.to_owned())], "{line}");
+        // With CONFIG_PRINTK_CALLER.
+        assert_eq!(found(&format!("[    1.000000][  T140] {line}\n")), [(kind, line.to_owned())], "{line}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_report_is_none() {
+    for line in [
+        "md: md0: resync done.",
+        "md0: WARNING: loop0 appears to be on the same physical disk as loop1.",
+        "Spectre V2 : WARNING: Unprivileged eBPF is enabled",
+        "INFO: lockdep is turned off.",
+        "mdadm[140]: segfault at 0 ip 00007f sp 00007f error 4 in mdadm",
+        "traps: mdadm[140] general protection fault ip:7f sp:7f error:0 in mdadm",
+        "Registered BUG handler",
+    ] {
+        assert_eq!(found(&format!("[    1.000000] {line}\n")), [], "{line}");
+    }
+}
+
+/// From Documentation/dev-tools/kasan.rst.
+#[test]
+fn a_report_between_fences_has_several_stacks() {
+    let text = "\
+==================================================================
+BUG: KASAN: slab-out-of-bounds in kmalloc_oob_right+0xa8/0xbc [test_kasan]
+Write of size 1 at addr ffff8801f44ec37b by task insmod/2760
+Call Trace:
+ dump_stack+0x94/0xd8
+
+Allocated by task 2760:
+ save_stack+0x43/0xd0
+Memory state around the buggy address:
+>ffff8801f44ec300: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 03
+==================================================================
+md: md0 stopped.
+";
+    let report = one(text);
+    assert_eq!(report.kind, KASAN);
+    assert_eq!(report.text.lines().count(), 10);
+}
+
+#[test]
+fn a_list_of_tasks_is_no_report_and_shows_those_that_are_blocked() {
+    let text = "\
+[    9.1] task:init            state:S stack:    0 pid:    1 ppid:     0 flags:0x00000000
+[    9.1] Call Trace:
+[    9.1]  schedule+0x5a/0xd0
+[    9.1] task:mdadm           state:D stack:    0 pid:  140 ppid:     1 flags:0x00004000
+[    9.1] Call Trace:
+[    9.1]  mddev_suspend+0x5a/0xd0 [md_mod]
+[    9.1] RIP: 0033:0x7ffff7ed8350
+[    9.1] task:kthreadd        state:S stack:    0 pid:    2 ppid:     0 flags:0x00004000
+[    9.1] Call Trace:
+";
+    assert_eq!(found(text), []);
+    let blocked = blocked_tasks(text);
+    assert_eq!(blocked.len(), 1);
+    assert!(blocked[0].starts_with("task:mdadm ") && blocked[0].ends_with("RIP: 0033:0x7ffff7ed8350"), "{blocked:?}");
+}
