@@ -63,6 +63,10 @@ enum Wanted<'a> {
     WithDependencies(&'a [&'a str]),
     /// What this one depends on, over any number of steps, as far as its name begins so.
     Followed(&'a str, &'a [&'a str]),
+    /// This one, and what it depends on as far as its name begins so.
+    And(&'a str, &'a [&'a str]),
+    /// The source of this one, with Debian's changes.
+    Source(&'a str),
 }
 
 impl Packages {
@@ -79,6 +83,23 @@ impl Packages {
     pub fn kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<Self> {
         let parts = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
         Self::find_or_fetch(cache, suite, "kernel", Wanted::Followed("linux-image-cloud-amd64", &parts), notice)
+    }
+
+    /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*).
+    pub(crate) fn headers(cache: &Cache, suite: &Suite, release: &str, notice: Notice) -> Result<Self> {
+        let name = format!("linux-headers-{release}");
+        let wanted = Wanted::And(&name, &["linux-headers-", "linux-kbuild-"]);
+        Self::find_or_fetch(cache, suite, &format!("headers-{release}"), wanted, notice)
+    }
+
+    /// One package alone, without what it depends on.
+    pub fn alone(cache: &Cache, suite: &Suite, name: &str, notice: Notice) -> Result<Self> {
+        Self::find_or_fetch(cache, suite, name, Wanted::And(name, &[]), notice)
+    }
+
+    /// The source of a package with Debian's changes, in a folder of its name. It takes `dpkg-source`.
+    pub fn source(cache: &Cache, suite: &Suite, name: &str, notice: Notice) -> Result<Self> {
+        Self::find_or_fetch(cache, suite, &format!("source-{name}"), Wanted::Source(name), notice)
     }
 
     fn find_or_fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
@@ -137,7 +158,7 @@ impl Packages {
 
 /// Fetches packages into `folder/debs` and unpacks them into `folder/root`.
 fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Digest)>> {
-    let shell = private_apt(folder, suite)?;
+    let shell = private_apt(folder, suite, wanted)?;
     update(&shell, suite)?;
     let debs = folder.join("debs");
     fs::create_dir_all(&debs).context("make the folder", &debs)?;
@@ -148,17 +169,19 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
         }
         Wanted::Followed(name, prefixes) => {
             let names = follow(&shell, name, prefixes)?;
+            if names.is_empty() {
+                return Err(Error::infra(format!("follow the dependencies of `{name}`: there are none")));
+            }
             run(cmd!(shell, "apt-get download {names...}"))?;
         }
+        Wanted::And(name, prefixes) => {
+            let mut names = follow(&shell, name, prefixes)?;
+            names.insert(name.to_owned());
+            run(cmd!(shell, "apt-get download {names...}"))?;
+        }
+        Wanted::Source(name) => drop(run(cmd!(shell, "apt-get source --download-only {name}"))?),
     }
-    let root = folder.join("root");
-    let mut packages = Vec::new();
-    for deb in files_ending(&debs, ".deb")?.into_iter().chain(files_ending(&folder.join("archives"), ".deb")?) {
-        run(cmd!(shell, "dpkg-deb -x {deb} {root}"))?;
-        let name = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        packages.push((name, Digest::of_file(&deb)?));
-    }
-    packages.sort_by(|left, right| left.0.cmp(&right.0));
+    let packages = unpack(&shell, folder, &debs)?;
     for leftover in ["debs", "archives", "lists", "etc"] {
         let path = folder.join(leftover);
         fs::remove_dir_all(&path).context("remove", &path)?;
@@ -166,8 +189,29 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
     Ok(packages)
 }
 
+/// Unpacks what was fetched into `folder/root`, and names it.
+fn unpack(shell: &Shell, folder: &Path, debs: &Path) -> Result<Vec<(String, Digest)>> {
+    let root = folder.join("root");
+    let named =
+        |path: &Path| Ok((path.file_name().unwrap_or_default().to_string_lossy().into(), Digest::of_file(path)?));
+    let mut packages = Vec::new();
+    for deb in files_ending(debs, ".deb")?.into_iter().chain(files_ending(&folder.join("archives"), ".deb")?) {
+        run(cmd!(shell, "dpkg-deb -x {deb} {root}"))?;
+        packages.push(named(&deb)?);
+    }
+    for source in files_ending(debs, ".dsc")? {
+        let file = source.file_name().unwrap_or_default().to_string_lossy();
+        let target = root.join(file.split('_').next().unwrap_or_default());
+        fs::create_dir_all(&root).context("make the folder", &root)?;
+        run(cmd!(shell, "dpkg-source --extract {source} {target}"))?;
+        packages.push(named(&source)?);
+    }
+    packages.sort_by(|left: &(String, Digest), right| left.0.cmp(&right.0));
+    Ok(packages)
+}
+
 /// A shell whose apt knows this suite and nothing else.
-fn private_apt(folder: &Path, suite: &Suite) -> Result<Shell> {
+fn private_apt(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Shell> {
     let shell = Shell::new().doing("start a shell")?;
     shell.set_var("LC_ALL", "C");
     let mirror = mirror::find(&shell)?;
@@ -205,7 +249,8 @@ Acquire::http::Timeout "30";
     write("apt.conf", configuration)?;
     // Nothing is installed, so everything that is needed is fetched. dpkg's locks lie beside this file.
     write("status", String::new())?;
-    write("sources.list", format!("deb [signed-by={}] {mirror} {suite} main\n", Packages::KEYRING))?;
+    let kind = if let Wanted::Source(_) = wanted { "deb-src" } else { "deb" };
+    write("sources.list", format!("{kind} [signed-by={}] {mirror} {suite} main\n", Packages::KEYRING))?;
     shell.set_var("APT_CONFIG", etc.join("apt.conf"));
     Ok(shell)
 }
@@ -239,10 +284,7 @@ fn follow(shell: &Shell, name: &str, prefixes: &[&str]) -> Result<BTreeSet<Strin
             }
         }
     }
-    match found.is_empty() {
-        true => Err(Error::infra(format!("follow the dependencies of `{name}`: there are none"))),
-        false => Ok(found),
-    }
+    Ok(found)
 }
 
 fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {

@@ -1,0 +1,53 @@
+//! The headers of a kernel, and modules that are built against them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+use crate::cache::Cache;
+use crate::error::{Context, Error, Notice, Result};
+use crate::packages::{Packages, Suite, run};
+
+/// The headers of one of Debian's kernels, unpacked into the cache and not installed.
+///
+/// Their own Makefile names what they share with other flavours of the kernel by its place in an installed system. So make
+/// begins there instead, and is told where this kernel's objects are, as the kernel's own build is (`make O=`): nothing is
+/// rewritten, and nothing is written to.
+#[derive(Debug)]
+pub struct Headers {
+    /// The kernel's Makefile, and what all flavours share.
+    shared: PathBuf,
+    /// What is this kernel's own: its configuration, and the versions of its symbols.
+    objects: PathBuf,
+}
+
+impl Headers {
+    /// Finds the headers of a kernel of this suite, or fetches them. `release` is what `uname -r` prints there
+    /// ([`Kernel::release`](crate::Kernel::release)).
+    pub fn find(suite: &Suite, release: &str, cache: &Cache, notice: Notice) -> Result<Self> {
+        let packages = Packages::headers(cache, suite, release, notice).map_err(|error| {
+            let kernel = cache.path(format!("packages/{}/kernel", suite.name()));
+            let mend = format!("where Debian has a newer kernel by now, `rm -r {}` has it fetched", kernel.display());
+            Error { message: format!("{}; {mend}", error.message), ..error }
+        })?;
+        let root = packages.root();
+        let objects = root.join("usr/src").join(format!("linux-headers-{release}"));
+        let makefile = objects.join("Makefile");
+        let text = fs::read_to_string(&makefile).context("read", &makefile)?;
+        let mut included = text.lines().filter_map(|line| line.strip_prefix("include /")?.strip_suffix("/Makefile"));
+        let shared = included.next().map(|path| root.join(path)).ok_or_else(|| {
+            Error::infra(format!("find what `{}` includes: expected a Makefile, got `{text}`", makefile.display()))
+        })?;
+        Ok(Self { shared, objects })
+    }
+
+    /// Builds the modules that the `Kbuild` or `Makefile` of a folder names (Documentation/kbuild/modules.rst), with this
+    /// host's gcc, whichever compiler Debian took. It takes gcc and make.
+    pub fn build(&self, folder: &Path) -> Result<()> {
+        let shell = Shell::new().doing("start a shell")?;
+        let folder = folder.canonicalize().context("resolve the folder", folder)?;
+        let Self { shared, objects } = self;
+        run(cmd!(shell, "make --silent -C {shared} O={objects} M={folder} CC=gcc modules")).map(drop)
+    }
+}
