@@ -58,7 +58,7 @@ pub use laboratory::Laboratory;
 pub use recording::{Command, MachineId, Recording, Step};
 pub use redaction::Redaction;
 pub use session::Session;
-pub use snapshot::{Place, compare};
+pub use snapshot::{Place, Since, compare};
 pub use story::Story;
 pub use tool::ToolSource;
 pub use version::Version;

@@ -157,14 +157,18 @@ impl Session {
     pub fn settle(&mut self, md: bool) -> Result<(), Failure> {
         match self.ask(Request::Settle(Settle { md, limit_ms: SETTLE_LIMIT_MS }))? {
             Reply::Settled => Ok(()),
-            Reply::Unsettled(Unsettled { md, udev, commands }) => {
+            Reply::Unsettled(Unsettled { md, udev, commands, blocked }) => {
                 let limit = SETTLE_LIMIT_MS / 1000;
                 // While md is at work there are uevents to come: then it is md that is waited for.
-                let (class, text) = match (md.is_empty(), commands.is_empty()) {
-                    (false, true) => (Class::Kernel, md),
-                    (false, false) => (Class::Kernel, format!("{md}; {commands}")),
-                    (true, false) => (Class::Tool, commands),
-                    (true, true) => (Class::Infra, udev),
+                let (class, text) = match [md, commands, blocked].map(|text| Some(text).filter(|text| !text.is_empty()))
+                {
+                    [None, None, None] => (Class::Infra, udev),
+                    [None, Some(commands), None] => (Class::Tool, commands),
+                    [md, commands, blocked] => {
+                        let blocked = blocked.map(|tasks| format!("{tasks} hang in the kernel"));
+                        let all: Vec<_> = [md, commands, blocked].into_iter().flatten().collect();
+                        (Class::Kernel, all.join("; "))
+                    }
                 };
                 let text = format!("the guest did not settle within {limit} s of virtual time: {text}");
                 Err(self.failure(class, text))
@@ -292,6 +296,7 @@ impl Session {
             during: self.running.clone(),
             after: last.map(|command| format!("{} ({})", command.line(), command.ending())),
             machine: Some(self.recording.machine.to_string()),
+            reports: if class == Class::Kernel { mdlab_vm::blocked_tasks(&self.fork.console()) } else { Vec::new() },
             console: Some(self.fork.console()),
             ..Evidence::default()
         };

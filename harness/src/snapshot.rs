@@ -72,7 +72,7 @@ fn case(name: &str) -> String {
 
 /// What a snapshot's name says of the versions from which on it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Since {
+pub struct Since {
     linux: Version,
     mdadm: Version,
 }
@@ -81,24 +81,22 @@ impl Since {
     const EVER: Self = Self { linux: OLDEST.0, mdadm: OLDEST.1 };
 
     /// Reads a file's name: `dmesg.snap`, `dmesg@linux-6.12.snap`, `syscalls@linux-6.12,mdadm-4.4.snap`.
-    fn read(name: &str, channel: Channel) -> Option<Self> {
+    pub fn read(name: &str, channel: Channel) -> Option<Self> {
         let rest = name.strip_suffix(".snap")?.strip_prefix(channel.name())?;
         let mut since = Self::EVER;
-        if rest.is_empty() {
-            return Some(since);
-        }
-        for part in rest.strip_prefix('@')?.split(',') {
+        for part in rest.strip_prefix('@').into_iter().flat_map(|versions| versions.split(',')) {
             match part.split_once('-')? {
                 ("linux", version) => since.linux = version.parse().ok()?,
                 ("mdadm", version) => since.mdadm = version.parse().ok()?,
                 _ => return None,
             }
         }
-        Some(since)
+        // Versions have one name each: any other is somebody's mistake, and two files must not mean the same.
+        (format!("{}.snap", since.name(channel)) == name).then_some(since)
     }
 
     /// The name of the snapshot that holds from here on, without its ending.
-    fn name(self, channel: Channel) -> String {
+    pub fn name(self, channel: Channel) -> String {
         match (self.linux > OLDEST.0 || self.mdadm > OLDEST.1, channel.depends_on_tool()) {
             (false, _) => channel.name().to_owned(),
             (true, false) => format!("{channel}@linux-{}", self.linux),
@@ -203,8 +201,16 @@ mod tests {
             assert_eq!(Since::read(&format!("{name}.snap"), channel), Some(expected));
             assert_eq!(expected.name(channel), name);
         }
-        for name in ["dmesg.snap.new", "state.snap", "dmesg@6.12.snap", "dmesg@linux-x.snap", "dmesg@linux-6.12,.snap"]
-        {
+        for name in [
+            "dmesg.snap.new",
+            "state.snap",
+            "dmesg@6.12.snap",
+            "dmesg@linux-x.snap",
+            "dmesg@linux-6.12,.snap",
+            "dmesg@linux-6.012.snap",
+            "dmesg@linux-2.6.snap",
+            "dmesg@linux-6.12,mdadm-4.4.snap",
+        ] {
             assert_eq!(Since::read(name, Channel::Dmesg), None, "{name}");
         }
     }
@@ -213,17 +219,19 @@ mod tests {
     fn the_newest_that_is_not_newer_is_chosen() {
         let folder = tempfile::tempdir().unwrap();
         let place = Place { folder: folder.path().into() };
-        for name in ["dmesg", "dmesg@linux-6.1", "dmesg@linux-6.12", "dmesg@linux-6.12,mdadm-4.4", "state"] {
+        let names =
+            ["state", "state@linux-6.1,mdadm-4.2", "state@linux-6.12,mdadm-4.2", "state@linux-6.12,mdadm-4.4", "dmesg"];
+        for name in names {
             std::fs::write(folder.path().join(format!("{name}.snap")), "").unwrap();
         }
         for (linux, mdadm, expected) in [
-            ("5.10", "4.1", "dmesg"),
-            ("6.1", "4.2", "dmesg@linux-6.1"),
-            ("6.6", "4.4", "dmesg@linux-6.1"),
-            ("6.12", "4.2", "dmesg@linux-6.12"),
-            ("7.2", "4.6", "dmesg@linux-6.12,mdadm-4.4"),
+            ("5.10", "4.1", "state"),
+            ("6.1", "4.2", "state@linux-6.1,mdadm-4.2"),
+            ("6.6", "4.4", "state@linux-6.1,mdadm-4.2"),
+            ("6.12", "4.2", "state@linux-6.12,mdadm-4.2"),
+            ("7.2", "4.6", "state@linux-6.12,mdadm-4.4"),
         ] {
-            let (_, name) = newest(&place, Channel::Dmesg, since(linux, mdadm)).unwrap();
+            let (_, name) = newest(&place, Channel::State, since(linux, mdadm)).unwrap();
             assert_eq!(name, expected, "Linux {linux}, mdadm {mdadm}");
         }
         assert_eq!(newest(&place, Channel::Uevents, since("6.1", "4.2")), None);

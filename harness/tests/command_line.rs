@@ -124,13 +124,6 @@ fn a_command_that_never_ends_is_ended_in_virtual_time() {
 }
 
 #[test]
-fn a_kernel_that_panics_is_told_from_a_tool_that_fails() {
-    let (_, error) = ends(mdlab(&["trace", "sh -c 'echo c > /proc/sysrq-trigger'"]), 3);
-    assert!(error.starts_with("mdlab: kernel: the kernel panicked: not syncing: sysrq triggered crash"), "{error}");
-    assert!(error.contains("rerun:    mdlab trace --kernel debian:"), "{error}");
-}
-
-#[test]
 fn a_kernel_that_lacks_something_is_told_what() {
     let cache = mdlab_vm::Cache::open().unwrap();
     let source = "debian:bookworm".parse().unwrap();

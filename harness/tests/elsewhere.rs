@@ -1,6 +1,7 @@
 //! A crate of another repository depends on mdlab and has scenarios of its own.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -11,6 +12,7 @@ fn crate_elsewhere(folder: &Path) {
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     std::fs::create_dir_all(folder.join("tests")).unwrap();
     std::fs::write(folder.join("tests/array.rs"), include_str!("elsewhere/array.rs")).unwrap();
+    std::fs::write(folder.join("tests/tool.rs"), include_str!("elsewhere/tool.rs")).unwrap();
     // The same versions as here: nothing is resolved anew.
     std::fs::copy(Path::new(harness).join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
 }
@@ -29,8 +31,16 @@ fn scenarios(folder: &Path, update: &str) -> Command {
     command
 }
 
+/// Both tests build a package of one name into one folder, where one's programs would take the place of the other's.
+fn alone() -> File {
+    let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere.lock")).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
 #[test]
 fn a_crate_elsewhere_writes_its_own_scenarios() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     crate_elsewhere(folder.path());
     let text = |output: &Output| {
@@ -88,4 +98,48 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let same = run(folder.path(), "no");
     assert!(same.status.success(), "{}", text(&same));
     assert_eq!(offered(), [""; 0]);
+}
+
+/// Each ends in the class of its fault, with its message, its place in the scenario, its evidence and the command that runs it
+/// again.
+#[test]
+fn tools_that_fail_planted() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    crate_elsewhere(folder.path());
+    let runs = |tool: &str, update: &str| {
+        let output = scenarios(folder.path(), update).arg("runs_a_tool").env("TOOL", tool).output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), text)
+    };
+    assert_eq!(runs("true", "always").0, Some(0));
+    for (tool, status, expected) in [
+        // Where a member's superblock begins: its magic.
+        (
+            "printf x | dd of=/dev/loop1 bs=1 seek=4096 conv=notrunc 2> /dev/null",
+            1,
+            "drift: uevents, superblock differ",
+        ),
+        (
+            "printf x | dd of=/dev/loop1 bs=1 seek=4400 conv=notrunc 2> /dev/null",
+            1,
+            "drift: uevents, superblock differ",
+        ),
+        ("echo broken; exit 3", 5, "tool: expected `tool` to end with status 0, it ended with exit 3: broken"),
+        ("kill -SEGV $$", 5, "tool: expected `tool` to end with status 0, it ended with killed by SIGSEGV"),
+        ("sleep 1000000", 5, "tool: `tool` did not end within 60 s of virtual time"),
+        ("echo c > /proc/sysrq-trigger", 3, "kernel: the kernel panicked: not syncing: sysrq triggered crash"),
+    ] {
+        let (ended, text) = runs(tool, "no");
+        assert_eq!(ended, Some(status), "{text}");
+        let said = [
+            expected,
+            "  at:       ",
+            "/tool.rs:",
+            "  evidence: ",
+            "  rerun:    mdlab run runs_a_tool --kernel debian:",
+        ];
+        let missing = said.iter().find(|said| !text.contains(**said));
+        assert_eq!(missing, None, "{text}");
+    }
 }

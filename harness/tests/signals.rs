@@ -1,15 +1,15 @@
 //! However mdlab ends, nothing of it is left: no QEMU, no file outside the cache and the target folder.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Bound of the waits; a loaded machine may take seconds for what takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
+mod qemu;
+
+use qemu::{qemu_of, until};
 
 /// A run that spins in its guest until it is ended.
 fn spinning(temporary: &Path) -> (Child, Pid) {
@@ -22,32 +22,6 @@ fn spinning(temporary: &Path) -> (Child, Pid) {
         .unwrap();
     let qemu = until(|| qemu_of(child.id()));
     (child, qemu)
-}
-
-/// The machine that a process has started: its child, once that is QEMU and behind its sandbox's filter. (A QEMU that is
-/// asked for its version has none.)
-fn qemu_of(parent: u32) -> Option<Pid> {
-    let mut entries = Path::new("/proc").read_dir().unwrap().flatten().map(|entry| entry.path());
-    let parent = format!("PPid:\t{parent}");
-    let of_parent = |path: &PathBuf| {
-        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
-        let has = |expected: &str| status.lines().any(|line| line == expected);
-        status.starts_with("Name:\tqemu") && has(&parent) && has("Seccomp:\t2")
-    };
-    let found = entries.find(of_parent)?;
-    found.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)
-}
-
-/// Looks again and again, within the bound, for what no event tells another process.
-fn until<T>(look: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Machine {
     blame: Class,
     /// QEMU has announced a panic, so that it will stop is no news.
     panicked: bool,
+    /// What its processor held when it had fallen silent.
+    registers: String,
 }
 
 impl Machine {
@@ -69,12 +71,26 @@ impl Machine {
         let qmp = Qmp::new(qmp).map_err(|error| gone(&mut process).unwrap_or(error))?;
         let mailbox = Mapping::of(mailbox)?;
         let console = Console::new(console);
-        Ok(Self { process, qmp, bell, mailbox, console, sequence, ring_ticks: 0, blame, panicked: false })
+        Ok(Self {
+            process,
+            qmp,
+            bell,
+            mailbox,
+            console,
+            sequence,
+            ring_ticks: 0,
+            blame,
+            panicked: false,
+            registers: String::new(),
+        })
     }
 
     /// Waits until the guest is heard, or fails.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<Call> {
-        self.heard(limit).map_err(|error| error.with_console(self.console.tail()))
+        self.heard(limit).map_err(|error| {
+            let console = self.console.tail() + &self.registers;
+            error.with_console(console)
+        })
     }
 
     fn heard(&mut self, limit: Duration) -> Result<Call> {
@@ -113,6 +129,10 @@ impl Machine {
         }
         match self.interrupt() {
             Ok(()) => Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console")),
+            // So it runs, and no timer of its has fired for seconds.
+            Err(error) if error.message.contains(TOO_MANY) => {
+                Error::new(self.blame, format!("{text}; it takes no interrupts, and its registers show where it is"))
+            }
             Err(error) => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
         }
     }
@@ -126,14 +146,24 @@ impl Machine {
     /// in `arguments.rs`), or has not.
     fn interrupt(&mut self) -> Result<()> {
         let deadline = Instant::now() + INTERRUPT_LIMIT;
+        let show = serde_json::json!({ "command-line": "info registers" });
+        let registers = self.qmp.command("human-monitor-command", show, deadline)?;
+        // What follows are segments, and registers of other kinds.
+        let registers = registers.as_str().unwrap_or_default().lines().take_while(|line| !line.starts_with("ES"));
+        self.registers = registers.map(|line| format!("{}\n", line.trim())).collect();
         self.qmp.command("inject-nmi", serde_json::json!({}), deadline)?;
         while Instant::now() < deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut fds = [PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
             let polled = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-            // Its end is what was asked for, whatever QEMU calls it.
-            if polled == Ok(0) || self.events().is_err() {
+            if polled == Ok(0) {
                 break;
+            }
+            match self.events() {
+                Ok(_) => {}
+                // Its end is what was asked for.
+                Err(error) if error.class != Class::Infra => break,
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -271,6 +301,11 @@ const GLANCE: Duration = Duration::from_secs(2);
 
 /// How long QEMU may take to interrupt a guest, and that to show its tasks, which takes a second on an idle host.
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(30);
+
+/// What QEMU 7.2 says as it gives up: it counts no more than 2^31 instructions between two events of any kind
+/// (`replay_advance_current_icount` in replay/replay-internal.c), which a guest that takes interrupts never comes near. See
+/// `IN_TURN` in `arguments.rs`.
+const TOO_MANY: &str = "replay_advance_current_icount";
 
 /// Draining takes as long as QEMU needs to write 32 bytes; a loaded machine may not run it for seconds.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);

@@ -63,7 +63,8 @@ impl Process {
             }
         }
         let status = self.child.wait().ok()?;
-        Some(format!("{status}: {}", self.last_words.as_deref().unwrap_or_default()))
+        let words = self.last_words.as_deref().filter(|words| !words.is_empty());
+        Some(words.map_or_else(|| status.to_string(), |words| format!("{status}: {words}")))
     }
 
     /// Kills it, and returns when it is gone.

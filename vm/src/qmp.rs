@@ -51,16 +51,16 @@ impl Qmp {
         }
     }
 
-    /// Runs a command and waits until it is done.
-    pub(crate) fn command(&mut self, name: &str, arguments: Value, deadline: Instant) -> Result<()> {
+    /// Runs a command and waits until it is done; returns its answer.
+    pub(crate) fn command(&mut self, name: &str, arguments: Value, deadline: Instant) -> Result<Value> {
         self.send(name, arguments)?;
         loop {
             self.receive()?;
-            while let Some(line) = self.line()? {
+            while let Some(mut line) = self.line()? {
                 if line["id"] != name {
                     self.sort(line)?;
                 } else {
-                    return refused(&line).map_or(Ok(()), Err);
+                    return refused(&line).map_or_else(|| Ok(line["return"].take()), Err);
                 }
             }
             if self.closed {

@@ -190,7 +190,7 @@ impl Recipe<'_> {
 /// `arguments.rs`).
 fn save(machine: &mut Machine, deadline: Instant) -> Result<()> {
     let file = json!({ "filename": format!("/proc/self/fd/{}", arguments::SAVED) });
-    machine.qmp().command("xen-save-devices-state", file, deadline)
+    machine.qmp().command("xen-save-devices-state", file, deadline).map(drop)
 }
 
 fn in_memory(name: &str, bytes: &[u8]) -> Result<File> {

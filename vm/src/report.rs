@@ -79,7 +79,7 @@ const CUT: &str = "------------[ cut here ]------------";
 const SPEAKERS: [&str; 4] = ["watchdog: ", "NMI watchdog: ", "rcu: ", "Memory manager: "];
 
 /// How lines begin that follow a stack trace and belong to it: registers, code, who it was.
-const DETAILS: [&str; 24] = [
+const DETAILS: [&str; 26] = [
     " ",
     "\t",
     "<",
@@ -102,6 +102,8 @@ const DETAILS: [&str; 24] = [
     "CPU:",
     "Hardware name",
     "Call Trace",
+    "Workqueue:",
+    "Stopper:",
     "irq event",
     "---[ end",
 ];

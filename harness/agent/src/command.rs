@@ -245,7 +245,7 @@ fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
         }
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
-    rest::accuse(machine)?;
+    rest::accuse(machine, processes::blocked())?;
     Ok(Exit::Hung)
 }
 

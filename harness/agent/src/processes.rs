@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -50,16 +51,42 @@ pub(crate) fn kill_family(root: Pid) -> usize {
     family.len()
 }
 
-/// The tasks that wait uninterruptibly, the kernel's own among them: `mdadm (process 140)`.
-pub(crate) fn blocked() -> Vec<String> {
+/// A task that waits uninterruptibly, the kernel's own among them.
+pub(crate) struct Blocked {
+    folder: PathBuf,
+    /// `mdadm (process 140)`.
+    pub(crate) name: String,
+    switches: u64,
+}
+
+impl Blocked {
+    fn at(folder: PathBuf) -> Option<Self> {
+        let stat = fs::read_to_string(folder.join("stat")).ok()?;
+        let name = stat.split_once(" (")?.1.rsplit_once(") ")?.0;
+        let Process { pid, state: State::Blocked, .. } = parse(&stat)? else { return None };
+        let name = format!("{name} (process {pid})");
+        Some(Self { switches: switches(&folder), folder, name })
+    }
+
+    /// Whether it is in the same wait as before: it has not run meanwhile, as the kernel's own watchdog tells
+    /// (`check_hung_task` in kernel/hung_task.c). A resync that is slowed down sleeps so again and again.
+    pub(crate) fn waits_on(&self) -> bool {
+        Self::at(self.folder.clone()).is_some_and(|now| now.switches == self.switches)
+    }
+}
+
+/// How often a task has been switched away from.
+fn switches(folder: &Path) -> u64 {
+    let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+    let counts = status.lines().filter_map(|line| line.split_once("_ctxt_switches:"));
+    counts.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum()
+}
+
+/// The tasks that wait uninterruptibly.
+pub(crate) fn blocked() -> Vec<Blocked> {
     let folders = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path().join("task"));
     let tasks = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let name = |stat: String| {
-        let name = stat.split_once(" (")?.1.rsplit_once(") ")?.0;
-        let process = parse(&stat)?;
-        (process.state == State::Blocked).then(|| format!("{name} (process {})", process.pid))
-    };
-    tasks.filter_map(|task| name(fs::read_to_string(task.path().join("stat")).ok()?)).collect()
+    tasks.filter_map(|task| Blocked::at(task.path())).collect()
 }
 
 /// Has the kernel log the stacks of the tasks that wait uninterruptibly: `w` of Documentation/admin-guide/sysrq.rst. Not

@@ -8,53 +8,42 @@ use mdlab_protocol::Reply;
 use crate::clock::Deadline;
 use crate::failure::Failure;
 use crate::machine::{Machine, WORD};
-use crate::{observe, processes};
+use crate::observe;
+use crate::processes::{self, Blocked};
 
 /// How long a task may wait uninterruptibly before the kernel reports it, in seconds: kernel/hung_task.c. Debian's is 120.
 const PATIENCE: &str = "/proc/sys/kernel/hung_task_timeout_secs";
 
-/// The longest patience that is waited for.
+/// The longest patience that is waited for, and what is waited where the kernel has no such watchdog.
 const LONGEST: u64 = 600;
+const DEFAULT: u64 = 120;
 
-/// How often tasks are looked at that wait.
-const AGAIN: Duration = Duration::from_millis(100);
-
-/// Waits until no task waits uninterruptibly. At the bound the kernel has said of those that do where they are.
-pub(crate) fn rest(machine: &mut Machine, limit: Duration) -> Result<Reply, Failure> {
-    let deadline = Deadline::after(limit);
-    let mut word = Deadline::after(WORD);
-    let mut blocked = processes::blocked();
-    while !blocked.is_empty() && !deadline.passed() {
-        machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
-        if word.passed() {
-            machine.send_word()?;
-            word = Deadline::after(WORD);
-        }
-        blocked = processes::blocked();
-    }
-    if !blocked.is_empty() {
-        accuse(machine)?;
-    }
+/// Waits until no task is left of those that wait uninterruptibly. At the bound the kernel has said of the others where they
+/// are.
+pub(crate) fn rest(machine: &mut Machine) -> Result<Reply, Failure> {
+    let blocked = accuse(machine, processes::blocked())?;
     Ok(Reply::Rested { taint: observe::taint()?, blocked })
 }
 
-/// Gives the kernel the time to report tasks that hang; one that does not watch them is asked where they are.
+/// Gives the kernel the time to report tasks that wait uninterruptibly; returns those that wait all the same, of whom it then
+/// says where they are, also if it does not count them as hung: those that could be killed.
 ///
 /// Its watchdog looks every so many seconds for tasks that it found waiting the last time already, so it speaks after twice
 /// as many at the latest. Under a clock that jumps to the next timer they cost next to nothing.
-pub(crate) fn accuse(machine: &mut Machine) -> Result<(), Failure> {
+pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result<Vec<String>, Failure> {
     let patience = fs::read_to_string(PATIENCE).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let Some(patience) = patience.filter(|seconds| (1..=LONGEST).contains(seconds)) else {
-        processes::log_blocked();
-        return Ok(());
-    };
+    let patience = patience.filter(|seconds| (1..=LONGEST).contains(seconds)).unwrap_or(DEFAULT);
     let deadline = Deadline::after(Duration::from_secs(2 * patience) + WORD);
-    while !deadline.passed() {
+    while !blocked.is_empty() && !deadline.passed() {
         let word = Deadline::after(WORD);
         while !word.passed() {
             machine.advance(&[], word)?;
         }
         machine.send_word()?;
+        blocked.retain(Blocked::waits_on);
     }
-    Ok(())
+    if !blocked.is_empty() {
+        processes::log_blocked();
+    }
+    Ok(blocked.into_iter().map(|task| task.name).collect())
 }

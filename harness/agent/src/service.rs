@@ -46,7 +46,7 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
         Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
-        Request::Rest { limit_ms } => rest::rest(machine, Duration::from_millis(limit_ms)),
+        Request::Rest => rest::rest(machine),
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
     }
 }

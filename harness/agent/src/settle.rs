@@ -43,12 +43,9 @@ pub(crate) fn settle(machine: &mut Machine, settle: &Settle) -> Result<Reply, Fa
     let limit = Duration::from_millis(settle.limit_ms);
     Ok(match wait(machine, settle.md, limit)? {
         None => Reply::Settled,
+        // What is still going on may wait for something that never comes.
         Some(reasons) => {
-            // What is still going on may wait for something that never comes.
-            if !processes::blocked().is_empty() {
-                rest::accuse(machine)?;
-            }
-            Reply::Unsettled(reasons)
+            Reply::Unsettled(Unsettled { blocked: rest::accuse(machine, processes::blocked())?.join(", "), ..reasons })
         }
     })
 }
@@ -75,7 +72,7 @@ pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<O
             let known = !md.is_empty() || !commands.is_empty();
             let endless = || if known { String::new() } else { "events do not cease".to_owned() };
             let udev = missing.unwrap_or_else(endless);
-            return Ok(Some(Unsettled { md, udev, commands }));
+            return Ok(Some(Unsettled { md, udev, commands, blocked: String::new() }));
         }
         if !reasons.is_empty() {
             machine.advance(&watched, deadline.min(Deadline::after(AGAIN)))?;

@@ -75,11 +75,8 @@ pub enum Request {
     },
     /// Look at the arrays and their members. Answered by [`Reply::Observed`].
     Observe,
-    /// Wait until no task waits uninterruptibly. Answered by [`Reply::Rested`].
-    Rest {
-        /// Bound in virtual time, in milliseconds.
-        limit_ms: u64,
-    },
+    /// Wait until the tasks that wait uninterruptibly do so no more, or for longer than the kernel's watchdog lets them. Answered by [`Reply::Rested`].
+    Rest,
     /// Go on: the answer to [`Reply::Recorded`].
     Continue,
 }
@@ -118,6 +115,8 @@ pub struct Unsettled {
     pub udev: String,
     /// Which commands did not come to rest, or left something behind.
     pub commands: String,
+    /// Which tasks wait uninterruptibly, and have done so for longer than the kernel's own watchdog allows.
+    pub blocked: String,
 }
 
 /// What the agent says.
@@ -149,7 +148,7 @@ pub enum Reply {
     Settled,
     /// The wait's bound was reached while something was still going on.
     Unsettled(Unsettled),
-    /// The state of the kernel, and the tasks that still waited uninterruptibly at the bound: `mdadm (process 140)`.
+    /// The state of the kernel, and the tasks that wait uninterruptibly for too long: `mdadm (process 140)`.
     Rested {
         /// The kernel's taint, `/proc/sys/kernel/tainted`.
         taint: u64,

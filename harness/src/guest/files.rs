@@ -1,4 +1,4 @@
-//! File systems on arrays.
+//! Files, and file systems on arrays.
 
 use super::Guest;
 use crate::array::Array;
@@ -7,6 +7,12 @@ use crate::array::Array;
 const MOUNT: &str = "/mnt";
 
 impl Guest {
+    /// Makes a file in the guest, which may be a program; its folder must exist.
+    pub fn put(&mut self, path: &str, bytes: &[u8]) {
+        let outcome = self.session.put(path, bytes);
+        self.expect(outcome);
+    }
+
     /// Makes an ext4 of 4 KiB blocks on an array. What mke2fs would discard beforehand stays as it is.
     pub fn format(&mut self, array: &Array) {
         self.run(&format!("mkfs.ext4 -q -b 4096 -E nodiscard {}", array.node()));

@@ -6,19 +6,15 @@ use super::Session;
 use crate::failure::{Class, Failure};
 use crate::watch::Verdict;
 
-/// Bound of the wait for tasks that wait uninterruptibly at the end of a scenario, in virtual time.
-const REST_LIMIT_MS: u64 = 60_000;
-
 impl Session {
     /// Ends: waits until no task waits uninterruptibly, and fails if one does for ever, or if the kernel has reported
     /// anything that is wrong with it.
     pub fn end(&mut self) -> Result<(), Failure> {
-        match self.ask(Request::Rest { limit_ms: REST_LIMIT_MS })? {
+        match self.ask(Request::Rest)? {
             Reply::Rested { taint, blocked } => {
                 self.watch.see(taint);
                 if !blocked.is_empty() {
-                    let (limit, blocked) = (REST_LIMIT_MS / 1000, blocked.join(", "));
-                    let text = format!("after {limit} s of virtual time tasks hang in the kernel: {blocked}");
+                    let text = format!("tasks hang in the kernel: {}", blocked.join(", "));
                     return Err(self.blame(self.failure(Class::Kernel, text)));
                 }
                 self.judge_kernel()?;
@@ -54,8 +50,9 @@ impl Session {
             failure.message = format!("{sentence}\n  also, {}: {}", failure.class, failure.message);
             failure.class = Class::Kernel;
         }
-        if failure.evidence.reports.is_empty() {
-            failure.evidence.reports = reports.into_iter().map(|report| report.text).collect();
+        // Those of a console are all there are.
+        if !failure.evidence.reports.iter().any(|known| reports.iter().any(|report| report.text == *known)) {
+            failure.evidence.reports.splice(0..0, reports.into_iter().map(|report| report.text));
         }
         failure
     }

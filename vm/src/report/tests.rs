@@ -138,7 +138,8 @@ fn a_list_of_tasks_is_no_report_and_shows_those_that_are_blocked() {
 [    9.1] Call Trace:
 [    9.1]  mddev_suspend+0x5a/0xd0 [md_mod]
 [    9.1] RIP: 0033:0x7ffff7ed8350
-[    9.1] task:kthreadd        state:S stack:    0 pid:    2 ppid:     0 flags:0x00004000
+[    9.1] task:kworker/0:1H    state:I stack:    0 pid:    9 ppid:     2 flags:0x00004000
+[    9.1] Workqueue:  0x0 (kblockd)
 [    9.1] Call Trace:
 ";
     assert_eq!(found(text), []);

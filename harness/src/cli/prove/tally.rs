@@ -64,7 +64,7 @@ impl Tally {
         match &self.failure {
             None => format!("pass   {name}: {done} of {done} as they should be, {}\n", self.digest()),
             Some((class, text)) => {
-                let text = text.replace('\n', "\n  ");
+                let (class, text) = (class.to_string(), text.replace('\n', "\n  "));
                 format!(
                     "{class:6} {name}: {passed} of {done} as they should be\n  {text}\n  rerun: mdlab prove {name} {rerun}\n"
                 )
@@ -92,7 +92,7 @@ fn difference(first: &[Vec<u8>], second: &[Vec<u8>]) -> Result<String, Failure> 
     for (number, (first, second)) in (1..).zip(first.iter().zip(second)).filter(|(_, (first, second))| first != second)
     {
         if let Some(difference) = Difference::between(&read(first)?, &read(second)?) {
-            return Ok(format!("the recording of guest {number} differs from the first run\'s in {difference}"));
+            return Ok(format!("the recording of guest {number} differs from the first run's in {difference}"));
         }
     }
     Ok("the recordings differ in their bytes alone".to_owned())
@@ -122,8 +122,7 @@ mod tests {
         tally.count(&attempt, Ran::Well(vec![recording("6.1")])).unwrap();
         assert_eq!((tally.done(), tally.class()), (4, Some(Class::Drift)));
         let line = tally.line(&scenario, "--kernel debian:bookworm");
-        let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs \
-                        from the first run\'s in the machine:";
+        let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs from the first run's in the machine:";
         assert!(line.starts_with(expected), "{line}");
     }
 }

@@ -1,0 +1,78 @@
+//! Guests that lie: what they say is nonsense, or is not what they claim.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use mdlab::Class;
+use xshell::{Shell, cmd};
+
+use crate::ended::{Ended, ends, trace};
+
+/// The liar, built static.
+fn liar() -> &'static PathBuf {
+    static LIAR: OnceLock<PathBuf> = OnceLock::new();
+    LIAR.get_or_init(|| {
+        let shell = Shell::new().unwrap();
+        shell.set_var("RUSTFLAGS", "-C target-feature=+crt-static");
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("liar");
+        let (cargo, triple) = (env!("CARGO"), "x86_64-unknown-linux-gnu");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../vm/mailbox/Cargo.toml");
+        cmd!(shell, "{cargo} build --quiet --release --example liar --manifest-path {manifest} --target {triple} --target-dir {target}")
+            .quiet()
+            .run()
+            .unwrap();
+        target.join(triple).join("release/examples/liar")
+    })
+}
+
+/// Runs the liar as a command in the guest, beside the agent, whose mailbox and bell it uses.
+fn lies(how: &str) -> Ended {
+    let mut command = trace(&["--put", &format!("{}:/liar", liar().display()), &format!("/liar {how}")]);
+    command.env("MDLAB_PATIENCE", "20");
+    ends(command)
+}
+
+#[test]
+fn garbage() {
+    lies("garbage").is(Class::Infra, "read the guest's mailbox: expected the magic `").has_evidence();
+}
+
+#[test]
+fn a_length_that_no_mailbox_has() {
+    lies("length").is(Class::Infra, "read the guest's mailbox: expected at most ").has_evidence();
+}
+
+#[test]
+fn what_was_said_before() {
+    lies("again").is(Class::Infra, "read the guest's mailbox: expected frame ").has_evidence();
+}
+
+#[test]
+fn noise() {
+    lies("noise").is(Class::Infra, "understand the guest: expected ").has_evidence();
+}
+
+#[test]
+fn a_message_that_has_no_bottom() {
+    lies("deep").is(Class::Infra, "understand the guest: expected a message, got ").has_evidence();
+}
+
+#[test]
+fn a_fork_that_wants_to_be_kept() {
+    lies("keep").is(Class::Infra, "the guest asked to be kept, and it is a fork already").has_evidence();
+}
+
+#[test]
+fn a_bell_that_is_rung_by_half() {
+    lies("half").is(Class::Infra, "read the guest's mailbox: expected frame ").has_evidence();
+}
+
+/// Whatever a guest prints, its reader's terminal is told nothing.
+#[test]
+fn what_would_move_a_terminal() {
+    let told = ends(trace(&["sh -c 'printf \"\\033]0;x\\007\"; printf \"\\033[2J\\n\" > /dev/kmsg; exit 1'"]));
+    assert!(!told.story.contains("\u{1b}]0;") && !told.story.contains("\u{1b}[2J"), "{:?}", told.story);
+    assert!(told.story.contains(r"\u{1b}]0;x\u{7}") && told.story.contains(r"\u{1b}[2J"), "{:?}", told.story);
+    let told = told.is(Class::Tool, "expected `sh -c ");
+    assert!(!told.complaint.contains('\u{1b}'), "{:?}", told.complaint);
+}
