@@ -7,6 +7,7 @@ use rstest::rstest;
 
 use crate::guest;
 
+mod altered;
 mod detail;
 mod text;
 mod v090;

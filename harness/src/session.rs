@@ -212,9 +212,14 @@ impl Session {
 
     /// Makes a file, which may be a program; the folder must exist.
     pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        for (piece, offset) in bytes.chunks(PIECE).zip((0..).step_by(PIECE)) {
+        self.put_at(path, 0, bytes)
+    }
+
+    /// Writes bytes at an offset of a file or a disk.
+    pub(crate) fn put_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+        for (piece, offset) in bytes.chunks(PIECE).zip((offset..).step_by(PIECE)) {
             let reply = self.ask(Request::Put { path: path.to_owned(), offset, bytes: piece.to_owned() })?;
-            self.written(&format!("make `{path}`"), &reply)?;
+            self.written(&format!("write to `{path}`"), &reply)?;
         }
         Ok(())
     }

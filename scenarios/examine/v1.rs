@@ -158,19 +158,20 @@ fn flags(flags: DeviceFlags) -> Option<Line> {
     (!set.is_empty()).then(|| line("Flags", set.join(" ")))
 }
 
-fn role(superblock: &Superblock1) -> String {
+/// Roles that mean nothing yet are places to mdadm.
+pub(super) fn role(superblock: &Superblock1) -> String {
     match superblock.role() {
-        Role::Active(place) if superblock.feature_map.contains(Features::REPLACEMENT) => {
-            format!("Replacement device {place}")
+        Role::Active(place) | Role::Reserved(place) => {
+            let replaces = superblock.feature_map.contains(Features::REPLACEMENT);
+            format!("{} device {place}", if replaces { "Replacement" } else { "Active" })
         }
-        Role::Active(place) => format!("Active device {place}"),
         Role::Journal => "Journal".to_owned(),
-        _ => "spare".to_owned(),
+        Role::Spare | Role::Faulty => "spare".to_owned(),
     }
 }
 
 /// One letter for each place of the array.
-fn state(superblock: &Superblock1) -> String {
+pub(super) fn state(superblock: &Superblock1) -> String {
     let places = i64::from(superblock.raid_disks) - i64::from(superblock.delta_disks.min(0));
     let letter = |place| match superblock.dev_roles.iter().filter(|role| **role == Role::Active(place)).count() {
         0 => '.',

@@ -13,6 +13,12 @@ impl Guest {
         self.expect(outcome);
     }
 
+    /// Writes bytes onto a disk, at an offset in bytes.
+    pub fn put_at(&mut self, node: &str, offset: u64, bytes: &[u8]) {
+        let outcome = self.session.put_at(node, offset, bytes);
+        self.expect(outcome);
+    }
+
     /// Makes an ext4 of 4 KiB blocks on an array. What mke2fs would discard beforehand stays as it is.
     pub fn format(&mut self, array: &Array) {
         self.run(&format!("mkfs.ext4 -q -b 4096 -E nodiscard {}", array.node()));

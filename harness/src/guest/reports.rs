@@ -29,6 +29,20 @@ impl Guest {
         Report::read(&self.output(&["mdadm", "--examine", member]))
     }
 
+    /// What `mdadm --examine` says of each of several members or images of them; nothing where it finds no superblock.
+    pub fn examine_all(&mut self, members: &[String]) -> Vec<Option<Report>> {
+        let mut argv = vec!["mdadm", "--examine"];
+        argv.extend(members.iter().map(String::as_str));
+        let mut text = String::new();
+        self.either_way(|guest| text = guest.output(&argv));
+        let of = |member: &String| {
+            let (_, report) = text.split_once(&format!("{member}:\n"))?;
+            let ends = members.iter().filter_map(|member| report.find(&format!("\n{member}:\n")));
+            Some(Report::read(&report[..ends.min().unwrap_or(report.len())]))
+        };
+        members.iter().map(of).collect()
+    }
+
     /// What `mdadm --examine-badblocks` says of a member.
     pub fn examine_bad_blocks(&mut self, member: &str) -> Report {
         Report::read(&self.output(&["mdadm", "--examine-badblocks", member]))
