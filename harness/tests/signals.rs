@@ -8,8 +8,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 mod qemu;
+mod until;
 
-use qemu::{qemu_of, until};
+use qemu::qemu_of;
+use until::until;
 
 /// A run that spins in its guest until it is ended.
 fn spinning(temporary: &Path) -> (Child, Pid) {

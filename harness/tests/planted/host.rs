@@ -8,7 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
 use crate::ended::{Ended, ends, trace};
-use crate::qemu::{qemu_of, until};
+use crate::qemu::qemu_of;
+use crate::until::until;
 
 /// Processor time that only a guest at work takes, in clock ticks: two seconds, where a fork is ready in a tenth of one.
 const AT_WORK: u64 = 200;

@@ -8,3 +8,5 @@ mod host;
 mod kernel;
 #[path = "../qemu/mod.rs"]
 mod qemu;
+#[path = "../until/mod.rs"]
+mod until;

@@ -1,12 +1,8 @@
-//! The machine of another process, and waits for what it does.
+//! The machine of another process.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
-
-/// Bound of the waits; a loaded machine may take seconds for what takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The machine that a process has started: its child, once that is QEMU and behind its sandbox's filter. (A QEMU that is
 /// asked for its version has none.)
@@ -20,16 +16,4 @@ pub(crate) fn qemu_of(parent: u32) -> Option<Pid> {
     };
     let found = entries.find(of_parent)?;
     found.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)
-}
-
-/// Looks again and again, within the bound, for what no event tells another process.
-pub(crate) fn until<T>(look: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}");
-        std::thread::yield_now();
-    }
 }
