@@ -13,6 +13,7 @@ fn crate_elsewhere(folder: &Path) {
     std::fs::create_dir_all(folder.join("tests")).unwrap();
     std::fs::write(folder.join("tests/array.rs"), include_str!("elsewhere/array.rs")).unwrap();
     std::fs::write(folder.join("tests/tool.rs"), include_str!("elsewhere/tool.rs")).unwrap();
+    std::fs::write(folder.join("tests/luck.rs"), include_str!("elsewhere/luck.rs")).unwrap();
     // The same versions as here: nothing is resolved anew.
     std::fs::copy(Path::new(harness).join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
 }
@@ -22,10 +23,16 @@ fn run(folder: &Path, update: &str) -> Output {
 }
 
 fn scenarios(folder: &Path, update: &str) -> Command {
+    let mut command = mdlab(folder);
+    command.arg("run").env("INSTA_UPDATE", update);
+    command
+}
+
+fn mdlab(folder: &Path) -> Command {
     // Kept from run to run: building mdlab takes far longer than the scenario.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
-    command.arg("run").current_dir(folder).env("CARGO_TARGET_DIR", target).env("INSTA_UPDATE", update);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", target);
     // Set by the cargo that runs this test, and about another package.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
     command
@@ -142,4 +149,31 @@ fn tools_that_fail_planted() {
         let missing = said.iter().find(|said| !text.contains(**said));
         assert_eq!(missing, None, "{text}");
     }
+}
+
+#[test]
+fn what_is_not_the_same_on_every_run_is_found() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    crate_elsewhere(folder.path());
+    let proves = |arguments: &[&str]| {
+        let output = mdlab(folder.path()).arg("prove").args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (status, text) = proves(&["asserts_itself", "--runs", "3"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("pass   asserts_itself: 3 of 3 as they should be, "), "{text}");
+    // Another seed is another recording; one seed is one recording.
+    let (status, text) = proves(&["asserts_itself", "--runs", "2", "--seeds", "2"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("pass   asserts_itself: 4 of 4 as they should be, "), "{text}");
+
+    let (status, text) = proves(&["depends_on_luck", "--runs", "3"]);
+    assert_eq!(status, Some(1), "{text}");
+    let said =
+        ["drift  depends_on_luck: 1 of 3 as they should be", "step 1 `run`, syscalls, record ", "  rerun: mdlab prove"];
+    assert!(said.iter().all(|said| text.contains(said)), "{text}");
+
+    let (status, text) = proves(&["nothing_is_called_so"]);
+    assert_eq!((status, text.contains("usage: no scenario has a name like that")), (Some(2), true), "{text}");
 }
