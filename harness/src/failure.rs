@@ -15,7 +15,7 @@ pub enum Class {
     Drift = 1,
     /// What was asked for makes no sense.
     Usage = 2,
-    /// The kernel failed: a panic, a hang.
+    /// The kernel failed: a panic, a warning, a hang, or whatever else it reports of itself.
     Kernel = 3,
     /// The kernel never reached the agent, or lacks what the agent needs.
     Boot = 4,
