@@ -20,8 +20,8 @@ mod trace;
 /// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
 ///
 /// Exit status: 0 pass, 1 drift (a snapshot differs, or a scenario's own assertion does not hold), 2 usage, 3 kernel (a
-/// panic, a warning, a hang, or whatever else it reports of itself), 4 boot (the kernel never reached the agent), 5 tool (a command ended otherwise than it should), 6 infra
-/// (QEMU, disk space, a missing program).
+/// panic, a warning, a hang, or whatever else it reports of itself), 4 boot (the kernel never reached the agent), 5 tool (a
+/// command ended otherwise than it should), 6 infra (QEMU, disk space, a missing program).
 #[derive(Parser)]
 #[command(name = "mdlab", version)]
 struct Cli {
