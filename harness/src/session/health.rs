@@ -50,10 +50,11 @@ impl Session {
             failure.message = format!("{sentence}\n  also, {}: {}", failure.class, failure.message);
             failure.class = Class::Kernel;
         }
-        // Those of a console are all there are.
-        if !failure.evidence.reports.iter().any(|known| reports.iter().any(|report| report.text == *known)) {
-            failure.evidence.reports.splice(0..0, reports.into_iter().map(|report| report.text));
-        }
+        // The console may have them as well, or the stacks of tasks that they are about.
+        let known = &mut failure.evidence.reports;
+        let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+        known.retain(|text| !reports.iter().any(|report| report.text.contains(&first(text))));
+        known.splice(0..0, reports.into_iter().map(|report| report.text));
         failure
     }
 }
