@@ -15,13 +15,16 @@ use crate::outcome::{self, Outcome, Outcomes};
 /// Example: mdlab run creates_and_stops --kernel debian:bullseye
 #[derive(Args)]
 pub(super) struct Run {
-    /// Run only scenarios whose names contain this.
-    filter: Option<String>,
+    /// Run only scenarios whose names contain this, or one of these.
+    filters: Vec<String>,
     #[command(flatten)]
     machine: Machine,
     /// Scenarios to run at the same time [default: one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
+    /// Stop when this many scenarios have failed [default: run them all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_fail: Option<u32>,
 }
 
 impl Run {
@@ -44,9 +47,10 @@ impl Run {
         let selected = packages.iter().flat_map(|package| ["--package", package]);
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
-        let filter = &self.filter;
-        let command =
-            cmd!(shell, "cargo nextest run --no-fail-fast {selected...} {jobs...} {filter...}").quiet().ignore_status();
+        let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
+        let filters = &self.filters;
+        let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {filters...}");
+        let command = command.quiet().ignore_status();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = std::process::Command::from(command);
         // Which has it end all scenarios first.

@@ -1,0 +1,131 @@
+//! A run of scenarios against something that was built, and what it found.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{fs, process};
+
+use mdlab::{Class, Failure};
+use mdlab_vm::Cache;
+
+/// Seconds after which a run is ended from outside. Each scenario bounds itself, so this is for none of them.
+const LIMIT: &str = "3600";
+
+/// Exit status of `timeout` when it had to end the run.
+const TIMED_OUT: i32 = 124;
+
+/// Runs scenarios by `mdlab run`, in a cache of its own: kept machines of mutants are of no use to anybody later.
+pub(crate) struct Trials {
+    cache: PathBuf,
+    jobs: u32,
+    most: u32,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    /// Scenarios that failed, and how; none means that all passed.
+    pub(crate) failed: Vec<Failed>,
+    /// Wall time.
+    pub(crate) seconds: u64,
+    /// All that was said.
+    pub(crate) log: String,
+}
+
+/// A scenario that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// Its name.
+    pub(crate) scenario: String,
+    /// The class of the failure, and the channels that differ: `drift: syscalls, state`.
+    pub(crate) how: String,
+}
+
+impl Trials {
+    /// Runs that share the packages of a cache, `jobs` scenarios at the same time, and end after `most` failures.
+    pub(crate) fn new(cache: &Cache, jobs: u32, most: u32) -> Result<Self, Failure> {
+        let own = cache.path("mutants/cache");
+        let failed = |error: std::io::Error| Failure::infra(format!("make `{}`: {error}", own.display()));
+        fs::create_dir_all(&own).map_err(failed)?;
+        let packages = own.join("packages");
+        if !packages.exists() {
+            std::os::unix::fs::symlink(cache.path("packages"), &packages).map_err(failed)?;
+        }
+        Ok(Self { cache: own, jobs, most })
+    }
+
+    /// Runs the scenarios that the filters name, all if there are none.
+    pub(crate) fn run(&self, built: &[String], filters: &[String]) -> Result<Trial, Failure> {
+        let start = Instant::now();
+        let (jobs, most) = (self.jobs.to_string(), self.most.to_string());
+        let mut command = process::Command::new("timeout");
+        command
+            .args(["--kill-after=60", LIMIT, env!("CARGO"), "run", "--quiet", "--package", "mdlab", "--", "run"])
+            .args(filters)
+            .args(built)
+            .args(["--jobs", &jobs, "--max-fail", &most])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .env("MDLAB_CACHE", &self.cache)
+            // Whoever reviews snapshots must not be offered those of a mutant.
+            .env("INSTA_UPDATE", "no")
+            .env("CARGO_TERM_COLOR", "never")
+            .env("NO_COLOR", "1");
+        for name in ["MDLAB_KERNEL", "MDLAB_MDADM", "MDLAB_ACCEL", "MDLAB_SEED"] {
+            command.env_remove(name);
+        }
+        let output = command.output().map_err(|error| Failure::infra(format!("run `timeout cargo run`: {error}")))?;
+        let _ = fs::remove_dir_all(self.cache.join("kept"));
+        let log = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let seconds = start.elapsed().as_secs();
+        let mut failed = failures(&log);
+        match output.status.code() {
+            Some(0) => {}
+            Some(TIMED_OUT) => failed.push(whole_run(&format!("no end within {LIMIT} s"))),
+            Some(status) if failed.is_empty() && status == i32::from(Class::Boot.exit_status()) => {
+                failed.push(whole_run("boot: the machine does not come up"));
+            }
+            Some(status) if failed.is_empty() || broken(status) => {
+                let tail: Vec<&str> = log.lines().rev().take(30).collect();
+                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
+                return Err(Failure::infra(format!("run scenarios: exit status {status}\n  {tail}")));
+            }
+            _ => {}
+        }
+        Ok(Trial { failed, seconds, log })
+    }
+}
+
+fn whole_run(how: &str) -> Failed {
+    Failed { scenario: "all".to_owned(), how: how.to_owned() }
+}
+
+/// Statuses that say nothing of what was tried, but that the laboratory is at fault.
+fn broken(status: i32) -> bool {
+    [Class::Infra, Class::Usage].iter().any(|class| i32::from(class.exit_status()) == status)
+}
+
+const CLASSES: [&str; 6] = ["drift", "usage", "kernel", "boot", "tool", "infra"];
+
+/// The failures that the test runner has shown, each at the line that names its scenario. A scenario's own assertion, which
+/// names no class, is drift.
+fn failures(log: &str) -> Vec<Failed> {
+    let mut found: Vec<Failed> = Vec::new();
+    let shown = log.split("Summary [").next().unwrap_or_default();
+    for line in shown.lines() {
+        let line = line.trim();
+        let failing = ["FAIL [", "SIGABRT [", "SIGKILL [", "SIGSEGV ["].iter().any(|status| line.starts_with(status));
+        if failing && let Some(scenario) = line.split_whitespace().last() {
+            found.push(Failed { scenario: scenario.to_owned(), how: String::new() });
+        } else if let Some(last) = found.last_mut()
+            && last.how.is_empty()
+            && let Some((class, text)) = line.split_once(": ")
+            && CLASSES.contains(&class)
+        {
+            let channels = text.split_once(" differ from the snapshots").map(|(channels, _)| channels);
+            last.how = channels.map_or_else(|| class.to_owned(), |channels| format!("{class}: {channels}"));
+        }
+    }
+    for failed in found.iter_mut().filter(|failed| failed.how.is_empty()) {
+        failed.how = "drift: its own assertion".to_owned();
+    }
+    found
+}
