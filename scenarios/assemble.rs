@@ -42,6 +42,21 @@ fn found(mut guest: Guest, #[case] line: &str) {
     assert_story!(guest);
 }
 
+/// A disk without a superblock is passed over where the array is asked for by what identifies it.
+#[rstest]
+fn among_strangers(mut guest: Guest) {
+    stopped(&mut guest);
+    let stranger = guest.loops(1, mib(6)).remove(0);
+    let uuid = "00112233:44556677:8899aabb:ccddeeff";
+    guest.trace_nothing();
+
+    guest.step("assemble", |g| {
+        g.run(&format!("mdadm --assemble /dev/md0 --uuid {uuid} /dev/loop0 {stranger} /dev/loop1"));
+    });
+
+    assert_story!(guest);
+}
+
 /// As the configuration file says, written by mdadm itself.
 #[rstest]
 fn by_configuration(mut guest: Guest) {

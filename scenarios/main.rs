@@ -4,6 +4,7 @@ use mdlab::Guest;
 use rstest::fixture;
 
 mod assemble;
+mod attributes;
 mod data;
 mod discard;
 mod examine;

@@ -74,3 +74,18 @@ fn sectors_that_cannot_be_read_for_a_rebuild(mut guest: Guest, #[case] array: Ar
 
     assert_story!(guest);
 }
+
+/// Nothing is read from a disk that is mostly for writing, as long as another has the data: its sectors that cannot be read
+/// are not noticed.
+#[rstest]
+fn sectors_that_need_not_be_read(mut guest: Guest) {
+    let array = Array::raid1().on(guest.fragile(2, mib(6)));
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.set(&array, "dev-dm-0/state", "writemostly"));
+    guest.prepare(|g| g.inflict(array.member(0), &Fault::Errors(DATA)));
+    guest.step("read", |g| g.check(&array));
+
+    assert_story!(guest);
+}

@@ -32,7 +32,7 @@ struct Mutants {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: u32,
     /// A mutant is done when this many scenarios have failed.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: u32,
     /// Run all scenarios, whatever the patches name.
     #[arg(long)]
