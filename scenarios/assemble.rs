@@ -180,6 +180,24 @@ fn forced(mut guest: Guest) {
     assert_story!(guest);
 }
 
+/// A member that was left behind is brought up to date by force where the array cannot start without it.
+#[rstest]
+fn forced_to_take_the_stale(mut guest: Guest) {
+    let array = Array::raid5().on(guest.loops(3, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| {
+        g.fail(&array, "/dev/loop1");
+        g.fill_sectors(array.node(), 0..8);
+        g.wait_idle();
+        g.stop(&array, Mdadm);
+    });
+    guest.trace_nothing();
+
+    guest.step("force", |g| g.force(&array, &array.members()[..2]));
+
+    assert_story!(guest);
+}
+
 /// What can be changed on the way.
 #[rstest]
 #[case::name("--update=name --name=beta")]

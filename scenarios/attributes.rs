@@ -14,7 +14,7 @@ fn too_large(mut guest: Guest, #[case] attribute: &str, #[case] value: &str) {
     let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
 
-    guest.step("write", |g| g.either_way(|g| g.set(&array, attribute, value)));
+    guest.step("write", |g| g.refused(|g| g.set(&array, attribute, value)));
 
     assert_story!(guest);
 }

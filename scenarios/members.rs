@@ -81,6 +81,45 @@ fn returns_through_the_bitmap(mut guest: Guest) {
     assert_story!(guest);
 }
 
+/// What the bitmap knows outlives the array: a disk lacks nothing that returns after the array was stopped, and assembled
+/// without it.
+#[rstest]
+fn returns_to_another_life(mut guest: Guest) {
+    let array = Array::raid1().with("--bitmap internal --bitmap-chunk 64K").on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| {
+        g.fail(&array, "/dev/loop1");
+        g.remove(&array, "/dev/loop1");
+        g.fill_sectors(array.node(), 0..128);
+        g.wait_idle();
+        g.stop(&array, Mdadm);
+        g.assemble_degraded(&array, &array.members()[..1]);
+    });
+    guest.trace_nothing();
+
+    guest.step("re-add", |g| g.re_add(&array, "/dev/loop1"));
+    guest.step("recovery", |g| g.wait_idle());
+    guest.step("check", |g| g.scrub(&array, "check"));
+
+    assert_story!(guest);
+}
+
+/// A bitmap on disk knows what is being written, and forgets it once all members have it.
+#[rstest]
+fn the_bitmap_forgets(mut guest: Guest) {
+    let array = Array::raid1().with("--bitmap internal --bitmap-chunk 64K --assume-clean").on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.trace_nothing();
+    guest.prepare(|g| g.run("sleep 30"));
+
+    guest.prepare(|g| g.fill_sectors(array.node(), 0..128));
+    guest.step("at once", |g| g.run("mdadm --examine-bitmap /dev/loop0"));
+    guest.prepare(|g| g.run("sleep 30"));
+    guest.step("later", |g| g.run("mdadm --examine-bitmap /dev/loop0"));
+
+    assert_story!(guest);
+}
+
 /// Without a bitmap nobody knows what was written meanwhile.
 #[rstest]
 fn cannot_return_without_a_bitmap(mut guest: Guest) {

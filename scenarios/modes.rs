@@ -60,6 +60,27 @@ fn auto_read_only(mut guest: Guest) {
     assert_story!(guest);
 }
 
+/// A resync that is frozen before it has done anything begins at the beginning when it goes on.
+///
+/// Fixed in Linux 6.3 (1d1f25bfda43), and in the stable kernels before it: it began at sector 3.
+#[rstest]
+fn frozen(mut guest: Guest) {
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given_unsynced(&array);
+    guest.hold_sync(&array, 0);
+    guest.trace_nothing();
+
+    guest.step("resync", |g| {
+        g.make_read_only(&array, false);
+        g.wait_for(&array, "sync_completed", "0 / 10240");
+    });
+    guest.step("freeze", |g| g.run("mdadm --action=frozen /dev/md0"));
+    guest.release_sync(&array);
+    guest.step("go on", |g| g.scrub(&array, "idle"));
+
+    assert_story!(guest);
+}
+
 /// A superblock can be wiped once its array is stopped; then there is nothing to assemble.
 #[rstest]
 fn zeroed(mut guest: Guest) {

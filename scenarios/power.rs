@@ -52,21 +52,23 @@ fn resyncs(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid6, 
     assert_story!(guest);
 }
 
-/// Half of a stripe is being written when power fails, and its other half lies on a disk that does not come back: it must be
+/// Half of a stripe is being written when power fails, which one member misses, and its other half lies on a disk that does not come back: it must be
 /// computed from a parity that may not fit.
 ///
 /// Suspected bug in mdadm 4.1 and 4.2: told to force, it marks an array with a partial parity log as clean (`force-array` in
 /// `Assemble`, Assemble.c, which asks `enough` as if there were no log), so that md does not replay the log, and what the log
 /// would have saved is lost. Without force md starts the array all the same, and replays.
 #[rstest]
-#[case::resync(Array::raid5(), 3, Guest::force, false)]
-#[case::ppl(Array::raid5().with("--consistency-policy ppl"), 3, Guest::assemble_degraded, true)]
-#[case::ppl_forced(Array::raid5().with("--consistency-policy ppl"), 3, Guest::force, false)]
-#[case::journal(Array::raid5().journaled(), 4, Guest::assemble_degraded, true)]
+#[case::resync(Array::raid5(), 3, 0, Guest::force, false)]
+#[case::ppl(Array::raid5().with("--consistency-policy ppl"), 3, 0, Guest::assemble_degraded, true)]
+#[case::ppl_forced(Array::raid5().with("--consistency-policy ppl"), 3, 0, Guest::force, false)]
+#[case::journal(Array::raid5().journaled(), 4, 0, Guest::assemble_degraded, true)]
+#[case::journal_of_parity(Array::raid5().journaled(), 4, 2, Guest::assemble_degraded, true)]
 fn the_write_hole(
     mut guest: Guest,
     #[case] array: Array,
     #[case] disks: u32,
+    #[case] missed: usize,
     #[case] assemble: fn(&mut Guest, &Array, &[String]),
     #[case] closed: bool,
 ) {
@@ -75,7 +77,7 @@ fn the_write_hole(
     let others = [&array.members()[..1], &array.members()[2..]].concat();
     dirty(&mut guest, &array);
     guest.prepare(|g| {
-        torn(g, &array, 0, 0..64);
+        torn(g, &array, missed, 0..64);
         g.restore_power(&others);
         // udev's rules have begun to assemble it.
         g.stop(&array, Mdadm);

@@ -93,22 +93,3 @@ fn two_arrays(mut guest: Guest) {
 
     assert_story!(guest);
 }
-
-/// A resync that is stopped before it has done anything begins at the beginning when the array is assembled again.
-///
-/// Fixed in Linux 6.3 (1d1f25bfda43), and in the stable kernels before it: it began at sector 3.
-#[rstest]
-fn at_the_beginning_of_a_resync(mut guest: Guest) {
-    let array = Array::raid1().on(guest.loops(2, mib(6)));
-    guest.given_unsynced(&array);
-    guest.hold_sync(&array, 0);
-    guest.trace_nothing();
-
-    guest.step("resync", |g| {
-        g.make_read_only(&array, false);
-        g.wait_for(&array, "sync_completed", "0 / 10240");
-    });
-    guest.step("stop", |g| g.stop(&array, Mdadm));
-
-    assert_story!(guest);
-}

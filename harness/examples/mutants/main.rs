@@ -28,9 +28,9 @@ use workshop::Workshop;
 struct Mutants {
     /// Only mutants whose names contain one of these: `md/`, `bitmap`.
     names: Vec<String>,
-    /// Scenarios to run at the same time.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: u32,
+    /// Scenarios to run at the same time [default: one for each processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
     /// A mutant is done when this many scenarios have failed.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: u32,

@@ -16,7 +16,7 @@ const TIMED_OUT: i32 = 124;
 /// Runs scenarios by `mdlab run`, in a cache of its own: kept machines of mutants are of no use to anybody later.
 pub(crate) struct Trials {
     cache: PathBuf,
-    jobs: u32,
+    jobs: Option<u32>,
     most: u32,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Failed {
 
 impl Trials {
     /// Runs that share the packages of a cache, `jobs` scenarios at the same time, and end after `most` failures.
-    pub(crate) fn new(cache: &Cache, jobs: u32, most: u32) -> Result<Self, Failure> {
+    pub(crate) fn new(cache: &Cache, jobs: Option<u32>, most: u32) -> Result<Self, Failure> {
         let own = cache.path("mutants/cache");
         let failed = |error: std::io::Error| Failure::infra(format!("make `{}`: {error}", own.display()));
         fs::create_dir_all(&own).map_err(failed)?;
@@ -56,13 +56,25 @@ impl Trials {
     /// Runs the scenarios that the filters name, all if there are none.
     pub(crate) fn run(&self, built: &[String], filters: &[String]) -> Result<Trial, Failure> {
         let start = Instant::now();
-        let (jobs, most) = (self.jobs.to_string(), self.most.to_string());
+        let jobs = self.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
         let mut command = process::Command::new("timeout");
         command
-            .args(["--kill-after=60", LIMIT, env!("CARGO"), "run", "--quiet", "--package", "mdlab", "--", "run"])
+            .args([
+                "--foreground",
+                "--kill-after=60",
+                LIMIT,
+                env!("CARGO"),
+                "run",
+                "--quiet",
+                "--package",
+                "mdlab",
+                "--",
+                "run",
+            ])
             .args(filters)
             .args(built)
-            .args(["--jobs", &jobs, "--max-fail", &most])
+            .args(["--max-fail", &self.most.to_string()])
+            .args(jobs)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .env("MDLAB_CACHE", &self.cache)
             // Whoever reviews snapshots must not be offered those of a mutant.
