@@ -121,3 +121,20 @@ fn survives_by_force(mut guest: Guest) {
 
     assert_story!(guest);
 }
+
+/// A write of less than a stripe, on disks so many that what it replaces is read and not the rest of the stripe: the parity
+/// fits afterwards, and tells what a lost disk held.
+#[rstest]
+fn writes_less_than_a_stripe(mut guest: Guest, #[values(Level::Raid4, Level::Raid5, Level::Raid6)] level: Level) {
+    let array = Array::new(level).chunk(64).on(guest.loops(6, mib(6)));
+    guest.given_filled(&array);
+    guest.trace_nothing();
+
+    guest.prepare(|g| g.overwrite_sectors(array.node(), 8..16));
+    guest.prepare(|g| g.wait_idle());
+    guest.step("check", |g| g.scrub(&array, "check"));
+    guest.step("lose", |g| g.fail(&array, array.member(0)));
+    guest.step("read", |g| g.check_overwritten_sectors(array.node(), 8..16));
+
+    assert_story!(guest);
+}

@@ -82,12 +82,13 @@ fn returns_through_the_bitmap(mut guest: Guest) {
 }
 
 /// What the bitmap knows outlives the array: a disk lacks nothing that returns after the array was stopped, and assembled
-/// without it.
+/// without it. Half a minute after the first resync the bitmap on disk has forgotten it.
 #[rstest]
 fn returns_to_another_life(mut guest: Guest) {
     let array = Array::raid1().with("--bitmap internal --bitmap-chunk 64K").on(guest.loops(2, mib(6)));
     guest.given(&array);
     guest.prepare(|g| {
+        g.run("sleep 30");
         g.fail(&array, "/dev/loop1");
         g.remove(&array, "/dev/loop1");
         g.fill_sectors(array.node(), 0..128);
