@@ -38,8 +38,11 @@ struct Mutants {
     #[arg(long)]
     all_scenarios: bool,
     /// While writing patches: do not try the unaltered source first.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "control_only")]
     uncontrolled: bool,
+    /// Try the unaltered source with every scenario that the mutants would meet, and no mutant.
+    #[arg(long)]
+    control_only: bool,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,9 @@ impl Mutants {
             if !self.uncontrolled {
                 self.control(kind, &of_kind, &workshop, &cache)?;
             }
+            if self.control_only {
+                continue;
+            }
             let trials = Trials::new(&cache, self.jobs, self.max_fail)?;
             for mutant in of_kind {
                 let built = workshop.build(Some(&mutant.patch))?;
@@ -77,6 +83,9 @@ impl Mutants {
                 notice(&format!("{} s: {}", trial.seconds, table::row(mutant, &trial).trim_end()));
                 outcomes.push((mutant.clone(), trial));
             }
+        }
+        if self.control_only {
+            return Ok(());
         }
         print!("{}", table::of(&outcomes));
         let missed = outcomes.iter().filter(|(mutant, trial)| trial.failed.is_empty() && mutant.unseen.is_none());
