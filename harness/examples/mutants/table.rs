@@ -30,13 +30,12 @@ pub(crate) fn row(mutant: &Mutant, trial: &Trial) -> String {
     format!("| {} | {}{real} | {caught} |\n", mutant.name, mutant.breaks)
 }
 
-/// `survives::case_1_raid1` as a reader of the sources knows it: rstest numbers cases.
+/// A scenario as a reader of the sources knows it: rstest calls its cases `case_1_raid1`, and its values `level_3_Level__Raid1`.
 fn short(scenario: &str) -> String {
-    let part = |part: &str| match part.split_once('_') {
-        Some(("case", rest)) => {
-            rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('_').to_owned()
-        }
-        _ => part.to_owned(),
+    let part = |part: &str| match (part.strip_prefix("case_"), part.split_once("__")) {
+        (Some(rest), _) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('_').to_owned(),
+        (None, Some((_, value))) => value.trim_matches('_').to_lowercase(),
+        (None, None) => part.to_owned(),
     };
     scenario.split("::").map(part).collect::<Vec<_>>().join("::")
 }
