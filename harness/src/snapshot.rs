@@ -50,16 +50,21 @@ impl Place {
     pub fn of(path: &str, title: &str, manifest: &str) -> Self {
         let scenario = path.rsplit("::").skip(1).find(|part| !part.starts_with('{')).unwrap_or(path);
         let mut parts = title.split("::");
-        let modules: PathBuf = parts.by_ref().take_while(|part| *part != scenario).collect();
-        let folder = PathBuf::from(manifest).join("snapshots").join(modules).join(scenario);
+        let modules: PathBuf = parts.by_ref().take_while(|part| *part != scenario).map(plain).collect();
+        let folder = PathBuf::from(manifest).join("snapshots").join(modules).join(plain(scenario));
         let case = parts.map(case).collect::<Vec<_>>().join("-");
-        Self { folder: if case.is_empty() { folder } else { folder.join(case) } }
+        Self { folder: if case.is_empty() { folder } else { folder.join(plain(&case)) } }
     }
 
     /// The folder.
     pub fn folder(&self) -> &PathBuf {
         &self.folder
     }
+}
+
+/// A name as a part of a path that leads nowhere else, whatever a test is called.
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "_-".contains(c) { c } else { '_' }).collect()
 }
 
 /// What rstest's name for a case or a value means: `case_1_far` is `far`, `level_2_Level__Raid0` is `raid0`.
@@ -246,6 +251,7 @@ mod tests {
             ("tests::stops::{{closure}}::here", "stops", "stops"),
             (creates, "mirror::creates::case_1_far", "mirror/creates/far"),
             (creates, "mirror::creates::case_12", "mirror/creates/case_12"),
+            ("tests::/etc::here", "..::/etc::..", "__/_etc/__"),
             (creates, "mirror::creates::level_2_Level__Raid10::tool_1_Tool__Mdadm", "mirror/creates/raid10-mdadm"),
         ] {
             assert_eq!(folder(path, title), PathBuf::from("/crate/snapshots").join(expected));
