@@ -102,15 +102,16 @@ fn with_one_missing(mut guest: Guest) {
     assert_story!(guest);
 }
 
-/// Refused for want of a member, the array stays half assembled: udev's rules take the members that mdadm let go.
+/// Refused for want of a member, the array stays half assembled: udev's rules take the member that mdadm let go. Of several,
+/// it is luck which they take first.
 #[rstest]
 fn refused_for_want_of_a_member(mut guest: Guest) {
-    let array = Array::raid5().on(guest.loops(3, mib(6)));
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
     guest.given(&array);
     guest.prepare(|g| g.stop(&array, Mdadm));
     guest.trace_nothing();
 
-    guest.step("assemble", |g| g.either_way(|g| g.run("mdadm --assemble /dev/md0 /dev/loop0 /dev/loop1")));
+    guest.step("assemble", |g| g.either_way(|g| g.run("mdadm --assemble /dev/md0 /dev/loop0")));
     guest.step("run", |g| g.run("mdadm --run /dev/md0"));
 
     assert_story!(guest);
