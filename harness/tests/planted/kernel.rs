@@ -9,22 +9,41 @@ use mdlab_vm::{Cache, Headers, Kernel};
 
 use crate::ended::{Ended, ends, trace};
 
-/// The module, built against the default kernel.
+/// The default kernel.
+fn kernel() -> Kernel {
+    Kernel::find(&"debian:bookworm".parse().unwrap(), &Cache::open().unwrap(), &mut |_| {}).unwrap()
+}
+
+/// Its bzImage.
+fn image() -> PathBuf {
+    let boot = Cache::open().unwrap().path("packages/bookworm/kernel/root/boot");
+    kernel();
+    let images = boot.read_dir().unwrap().flatten().map(|entry| entry.path());
+    images.into_iter().find(|path| path.to_string_lossy().contains("vmlinuz")).unwrap()
+}
+
+/// Builds the module against the default kernel, under this name and with these flags.
+fn build(name: &str, flags: &str) -> PathBuf {
+    let (cache, kernel) = (Cache::open().unwrap(), kernel());
+    let headers = Headers::find(&"bookworm".parse().unwrap(), kernel.release(), &cache, &mut |_| {}).unwrap();
+    // Each test runs in a process of its own, and may be the only one.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    std::fs::write(folder.path().join("plant.c"), include_str!("plant.c")).unwrap();
+    let kbuild = match name {
+        "plant" => "obj-m := plant.o\n".to_owned(),
+        _ => format!("obj-m := {name}.o\n{name}-y := plant.o\nccflags-y := {flags}\n"),
+    };
+    std::fs::write(folder.path().join("Kbuild"), kbuild).unwrap();
+    headers.build(folder.path()).unwrap();
+    let module = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.ko", kernel.release()));
+    std::fs::rename(folder.path().join(format!("{name}.ko")), &module).unwrap();
+    module
+}
+
+/// The module, to be inserted into the default kernel.
 fn module() -> &'static PathBuf {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let cache = Cache::open().unwrap();
-        let kernel = Kernel::find(&"debian:bookworm".parse().unwrap(), &cache, &mut |_| {}).unwrap();
-        let headers = Headers::find(&"bookworm".parse().unwrap(), kernel.release(), &cache, &mut |_| {}).unwrap();
-        // Each test runs in a process of its own, and may be the only one.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        std::fs::write(folder.path().join("plant.c"), include_str!("plant.c")).unwrap();
-        std::fs::write(folder.path().join("Kbuild"), "obj-m := plant.o\n").unwrap();
-        headers.build(folder.path()).unwrap();
-        let module = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("plant-{}.ko", kernel.release()));
-        std::fs::rename(folder.path().join("plant.ko"), &module).unwrap();
-        module
-    })
+    MODULE.get_or_init(|| build("plant", ""))
 }
 
 /// Has the kernel fail so.
@@ -164,11 +183,7 @@ fn an_agent_that_hangs_in_the_kernel() {
 /// Nothing but a compressed kernel that cannot be unpacked: the loader halts, and says nothing.
 #[test]
 fn a_kernel_that_never_reaches_the_agent() {
-    let cache = Cache::open().unwrap();
-    Kernel::find(&"debian:bookworm".parse().unwrap(), &cache, &mut |_| {}).unwrap();
-    let boot = cache.path("packages/bookworm/kernel/root/boot").read_dir().unwrap().flatten();
-    let image = boot.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("vmlinuz")).unwrap();
-    let mut bytes = std::fs::read(image).unwrap();
+    let mut bytes = std::fs::read(image()).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 4096].fill(0);
     let broken = tempfile::NamedTempFile::new().unwrap();
@@ -179,4 +194,22 @@ fn a_kernel_that_never_reaches_the_agent() {
         .is(Class::Boot, "boot file:")
         .says("the guest was not heard of within 10 s")
         .says("  rerun:    mdlab trace");
+}
+
+/// A module that is loaded before the machine is kept: what such a kernel does afterwards proves nothing.
+#[test]
+fn a_kernel_that_warns_while_it_boots() {
+    let kernel = kernel();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let modules = folder.path().join(kernel.release());
+    let copied = Command::new("cp").arg("-a").args([kernel.modules().unwrap(), &modules]).status().unwrap();
+    assert!(copied.success());
+    // md's personality for tests, which nothing here needs.
+    std::fs::rename(build("faulty", r#"-DFAULT='"warning"'"#), modules.join("kernel/drivers/md/faulty.ko")).unwrap();
+    let source = format!("file:{},modules:{}", image().display(), modules.display());
+    ends(trace(&["--kernel", &source, "true"]))
+        .is(Class::Kernel, "boot file:")
+        .says("the kernel reported a warning: WARNING: CPU: 0 PID: ")
+        .says("plant_warning+0x")
+        .says("  rerun:    mdlab trace --kernel file:");
 }

@@ -6,7 +6,12 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
-static char *fault = "none";
+/* What happens where nobody says what should. */
+#ifndef FAULT
+#define FAULT "none"
+#endif
+
+static char *fault = FAULT;
 module_param(fault, charp, 0);
 
 /* Many instructions and nothing to do: they cost an emulated processor virtual time, and its host little. */
