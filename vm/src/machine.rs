@@ -100,7 +100,8 @@ impl Machine {
             let mut fds =
                 [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN), PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::try_from(left.min(GLANCE)).unwrap_or(PollTimeout::MAX)) {
-                Ok(0) if left.is_zero() || self.is_stuck() => return Err(self.silence(began.elapsed())),
+                Ok(0) if left.is_zero() => return Err(self.silence(limit)),
+                Ok(0) if self.is_stuck() => return Err(self.silence(began.elapsed())),
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => return Err(error).doing("wait for the guest"),
             }
@@ -128,7 +129,10 @@ impl Machine {
             return Error::infra(format!("{text}: {}", self.stopped()));
         }
         match self.interrupt() {
-            Ok(()) => Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console")),
+            Ok(true) => {
+                Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console"))
+            }
+            Ok(false) => Error::new(self.blame, format!("{text}, and does not react to being interrupted")),
             // So it runs, and no timer of its has fired for seconds.
             Err(error) if error.message.contains(TOO_MANY) => {
                 Error::new(self.blame, format!("{text}; it takes no interrupts, and its registers show where it is"))
@@ -143,8 +147,8 @@ impl Machine {
     }
 
     /// Sends an interrupt that cannot be masked, and waits until the kernel has panicked of it (see the kernel's command line
-    /// in `arguments.rs`), or has not.
-    fn interrupt(&mut self) -> Result<()> {
+    /// in `arguments.rs`); whether it has.
+    fn interrupt(&mut self) -> Result<bool> {
         let deadline = Instant::now() + INTERRUPT_LIMIT;
         let show = serde_json::json!({ "command-line": "info registers" });
         let registers = self.qmp.command("human-monitor-command", show, deadline)?;
@@ -162,11 +166,13 @@ impl Machine {
             match self.events() {
                 Ok(_) => {}
                 // Its end is what was asked for.
-                Err(error) if error.class != Class::Infra => break,
+                Err(error) if error.class != Class::Infra => {
+                    return Ok(self.console.tail().contains("Kernel panic - "));
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Whether the bell rings; `false` where QEMU has closed it, which the next event explains.

@@ -144,7 +144,7 @@ impl Report {
     pub(crate) fn is_the_end(&self) -> bool {
         match self.kind {
             LOCKUP | RCU_STALL => true,
-            HUNG_TASK => self.title.split(" blocked for more than ").next().is_some_and(|task| task.ends_with(":1")),
+            HUNG_TASK => self.title.split(" blocked ").next().is_some_and(|task| task.ends_with(":1")),
             _ => false,
         }
     }
@@ -183,8 +183,25 @@ fn message(line: &str) -> &str {
 fn sign(line: &str) -> Option<&'static str> {
     let said = SPEAKERS.iter().find_map(|speaker| line.strip_prefix(speaker)).unwrap_or(line);
     let (beginning, kind) = SIGNS.iter().find(|(beginning, _)| said.starts_with(beginning))?;
-    // `INFO: task` also begins what is only a hint.
-    (*beginning != "INFO: task " || said.contains(" blocked for more than ")).then_some(kind)
+    // `INFO: task` also begins who waits for whom. Since 7.1 it may be `blocked in I/O wait for more than`.
+    let hangs = || said.split_once(" blocked ").is_some_and(|(_, rest)| rest.contains("for more than "));
+    (*beginning != "INFO: task " || hangs()).then_some(kind)
+}
+
+/// Whether a line begins a report of its own where one is open that has no stack trace yet, and may never have one.
+fn begins_another(line: &str) -> bool {
+    // Further lines of what is one thing gone wrong: an oops says several times what it is, a BUG follows a corruption.
+    const SAME: [&str; 8] = [
+        "Oops: ",
+        "invalid opcode: ",
+        "kernel BUG at ",
+        "general protection fault",
+        "WARNING: CPU: ",
+        "rcu: ",
+        "Call Trace:",
+        CUT,
+    ];
+    sign(line).is_some() && !SAME.iter().any(|same| line.starts_with(same))
 }
 
 fn is_detail(line: &str) -> bool {
@@ -212,7 +229,8 @@ impl<'a> Draft<'a> {
     /// Adds a line, if it belongs to it.
     fn takes(&mut self, line: &'a str) -> bool {
         let foreign = self.traced && !self.fenced && !is_detail(line);
-        if self.ended || foreign || self.lines.len() >= LONGEST {
+        let another = !self.traced && !self.fenced && self.title != CUT && begins_another(line);
+        if self.ended || foreign || another || self.lines.len() >= LONGEST {
             return false;
         }
         self.ended = line.starts_with("---[ end ") || self.fenced && line.starts_with("=====");

@@ -56,6 +56,21 @@ fn hung_tasks_are_told_apart() {
 }
 
 #[test]
+fn a_report_without_a_stack_ends_where_the_next_begins() {
+    let text = "\
+[    9.1] BUG: Bad rss-counter state mm:00000000 type:MM_ANONPAGES val:1
+[    9.1] BUG: kernel NULL pointer dereference, address: 0000000000000008
+[    9.1] #PF: supervisor write access in kernel mode
+[    9.1] Oops: 0002 [#1] PREEMPT SMP NOPTI
+[    9.1] Call Trace:
+[    9.1]  plant_oops+0x5/0x10 [plant]
+[    9.1] ---[ end trace 0000000000000000 ]---
+";
+    let kinds: Vec<_> = found(text).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["a page corruption", "an oops"]);
+}
+
+#[test]
 fn whatever_a_kernel_can_say_is_known() {
     for (line, kind) in [
         ("Kernel panic - not syncing: sysrq triggered crash", "a panic"),
@@ -76,6 +91,8 @@ fn whatever_a_kernel_can_say_is_known() {
         ("rcu: INFO: rcu_sched self-detected stall on CPU", "an RCU stall"),
         ("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [md0_raid5:140]", "a lockup"),
         ("watchdog: Watchdog detected hard LOCKUP on cpu 0", "a lockup"),
+        ("INFO: task dd:110 blocked for more than 120 seconds.", HUNG_TASK),
+        ("INFO: task dd:110 blocked in I/O wait for more than 122 seconds.", HUNG_TASK),
         ("BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 30s!", "a lockup"),
         ("list_del corruption. prev->next should be ff110000, but was ff110008", "a list corruption"),
         ("list_add corruption. next->prev should be prev (ff11), but was ff12. (next=ff13).", "a list corruption"),
@@ -98,6 +115,7 @@ fn what_only_looks_like_a_report_is_none() {
         "md0: WARNING: loop0 appears to be on the same physical disk as loop1.",
         "Spectre V2 : WARNING: Unprivileged eBPF is enabled",
         "INFO: lockdep is turned off.",
+        "INFO: task dd:110 is blocked on a mutex likely owned by task mdadm:140.",
         "mdadm[140]: segfault at 0 ip 00007f sp 00007f error 4 in mdadm",
         "traps: mdadm[140] general protection fault ip:7f sp:7f error:0 in mdadm",
         "Registered BUG handler",
