@@ -51,15 +51,21 @@ pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<()
 
 /// All recordings below a folder, by the names of their scenarios.
 pub(crate) fn recordings(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    let list = |folder: &Path| {
-        let mut paths: Vec<_> = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let list = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
+        let mut paths = folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
         paths.sort();
-        paths
+        Ok(paths)
     };
-    let paths = list(folder).into_iter().flat_map(|machine| list(&machine)).map(|scenario| scenario.join(RECORDING));
-    paths
-        .map(|path| fs::read(&path).map_err(|error| Failure::infra(format!("read `{}`: {error}", path.display()))))
-        .collect()
+    let read = || -> std::io::Result<Vec<Vec<u8>>> {
+        let mut recordings = Vec::new();
+        for machine in list(folder)? {
+            for scenario in list(&machine)? {
+                recordings.push(fs::read(scenario.join(RECORDING))?);
+            }
+        }
+        Ok(recordings)
+    };
+    read().map_err(|error| Failure::infra(format!("read the recordings in `{}`: {error}", folder.display())))
 }
 
 /// Makes a folder, and those above it.

@@ -9,7 +9,7 @@ use mdlab_vm::Fork;
 
 use crate::failure::{Class, Evidence, Failure};
 use crate::recording::{Command, MachineId, Recording, Step};
-use crate::watch::Watch;
+use crate::watch::{Watch, of_taint};
 
 /// Bound of a command's run, in virtual time. It is generous: under emulation a guest that sleeps costs nothing.
 const COMMAND_LIMIT_MS: u64 = 60_000;
@@ -57,10 +57,17 @@ impl Session {
             hesitate: None,
         };
         match session.receive()? {
-            Reply::Ready { taint } => session.watch = Watch::new(taint),
-            other => return Err(session.unexpected("be ready", &other)),
+            Reply::Ready { taint } => {
+                session.watch = Watch::new(taint);
+                match of_taint(taint) {
+                    None => Ok(session),
+                    Some(sentence) => {
+                        Err(session.failure(Class::Kernel, format!("before the first command {sentence}")))
+                    }
+                }
+            }
+            other => Err(session.unexpected("be ready", &other)),
         }
-        Ok(session)
     }
 
     /// Has commands run without recording their system calls; it is what recording is measured against.

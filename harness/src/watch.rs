@@ -21,23 +21,41 @@ pub(crate) struct Watch {
     taint: [u64; 2],
     /// Parts of the first lines of reports that are known to come.
     expected: Vec<String>,
+    /// Messages of the kernel were lost before they could be read.
+    lost: bool,
 }
 
 impl Watch {
     /// Begins with a kernel that is tainted so.
     pub(crate) fn new(taint: u64) -> Self {
-        Self { lines: Vec::new(), taint: [taint; 2], expected: Vec::new() }
+        Self { lines: Vec::new(), taint: [taint; 2], expected: Vec::new(), lost: false }
     }
 
     /// Takes note of what the kernel said. What programs write to its log is their own business.
     pub(crate) fn hear(&mut self, events: &[Event]) {
         for event in events {
-            if let What::Kernel(message) = &event.what
-                && message.facility == 0
-            {
-                self.lines.extend(message.text.lines().map(str::to_owned));
+            match &event.what {
+                What::Kernel(message) if message.facility == 0 => {
+                    self.lines.extend(message.text.lines().map(str::to_owned));
+                }
+                What::Lost(what) => self.lost |= what.contains("/dev/kmsg"),
+                _ => {}
             }
         }
+    }
+
+    /// Whether the console has to be searched as well: what it shows is never lost, but who spoke is not said there.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Takes note of what is on the console.
+    pub(crate) fn read(&mut self, console: &str) {
+        let reports = Report::on_console(console);
+        let new = reports.iter().filter(|report| !self.reports().contains(report));
+        let lines: Vec<String> = new.flat_map(|report| report.text.lines().map(str::to_owned)).collect();
+        self.lines.extend(lines);
+        self.lost = false;
     }
 
     /// Takes note of its taint.
@@ -54,9 +72,9 @@ impl Watch {
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         let (known, reports): (Vec<_>, Vec<_>) = self.reports().into_iter().partition(|report| self.expects(report));
         let [before, now] = self.taint;
-        // A known report taints the kernel as any other does.
-        let tainted = || if known.is_empty() { of_taint(now & !before) } else { None };
-        let sentence = of_reports(&reports).or_else(tainted)?;
+        // A known report taints the kernel as any other does: with a flag of its own, and with no other.
+        let excused = known.iter().fold(0, |flags, report| flags | raised_by(report));
+        let sentence = of_reports(&reports).or_else(|| of_taint(now & !before & !excused))?;
         Some(Verdict { sentence, reports })
     }
 
@@ -73,6 +91,17 @@ impl Watch {
 
     fn reports(&self) -> Vec<Report> {
         Report::all(self.lines.iter().map(String::as_str))
+    }
+}
+
+/// The flag that a report raises (`add_taint` in kernel/panic.c, arch/x86/kernel/dumpstack.c, mm/page_alloc.c and
+/// kernel/watchdog.c).
+fn raised_by(report: &Report) -> u64 {
+    match report.kind {
+        "an oops" | "a list corruption" => 1 << 7 | 1 << 9,
+        "a page corruption" | "a slab corruption" | "a KASAN report" | "a KFENCE report" => 1 << 5,
+        "a lockup" => 1 << 14,
+        _ => 1 << 9,
     }
 }
 
@@ -130,6 +159,28 @@ mod tests {
         assert!(watch.missing().is_none() && watch.verdict().is_none());
         watch.hear(&[message(0, "---[ end trace 0000000000000000 ]---"), message(0, "BUG: scheduling while atomic")]);
         assert!(watch.verdict().unwrap().sentence.starts_with("the kernel reported a BUG: "));
+    }
+
+    #[test]
+    fn an_expected_warning_excuses_no_death() {
+        let mut watch = Watch::new(0);
+        watch.expect("mm/page_alloc.c");
+        watch.hear(&[message(0, "WARNING: CPU: 0 PID: 7 at mm/page_alloc.c:1 __alloc_pages+0x1/0x2")]);
+        watch.see(1 << 9 | 1 << 7);
+        assert_eq!(
+            watch.verdict().unwrap().sentence,
+            "the kernel is tainted: `D`, the kernel died of an oops or a BUG"
+        );
+    }
+
+    #[test]
+    fn what_was_lost_is_found_on_the_console() {
+        let mut watch = Watch::new(0);
+        watch.hear(&[Event { at: 1, what: What::Lost("records of `/dev/kmsg`, overwritten".into()) }]);
+        assert!(watch.has_lost() && watch.verdict().is_none());
+        watch.read("[    4.1] md: md0 stopped.\n[    4.2] BUG: scheduling while atomic: md0_raid1/140/0x2\n");
+        assert!(watch.verdict().unwrap().sentence.starts_with("the kernel reported a BUG: "));
+        assert!(!watch.has_lost());
     }
 
     #[test]

@@ -168,6 +168,15 @@ fn what_is_not_the_same_on_every_run_is_found() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("pass   asserts_itself: 4 of 4 as they should be, "), "{text}");
 
+    // What was not run, or recorded nothing, is not proven.
+    let (status, text) = proves(&["asks_for_what_is_not_there", "--runs", "2"]);
+    assert_eq!((status, text.contains("skip   asks_for_what_is_not_there: Linux ")), (Some(0), true), "{text}");
+    assert!(text.contains("0 scenarios, 0 runs, 1 skipped"), "{text}");
+    let (status, text) = proves(&["asks_for_no_guest", "--runs", "1"]);
+    assert_eq!((status, text.contains("it recorded nothing")), (Some(2), true), "{text}");
+    let (status, text) = proves(&["asserts_itself", "--accel", "auto"]);
+    assert_eq!((status, text.contains("only `tcg` is the same on every run")), (Some(2), true), "{text}");
+
     let (status, text) = proves(&["depends_on_luck", "--runs", "3"]);
     assert_eq!(status, Some(1), "{text}");
     let said =

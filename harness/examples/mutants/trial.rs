@@ -100,7 +100,8 @@ impl Trials {
                 let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
                 return Err(Failure::infra(format!("run scenarios: exit status {status}\n  {tail}")));
             }
-            _ => {}
+            Some(_) => {}
+            None => return Err(Failure::infra(format!("run scenarios: {}", output.status))),
         }
         Ok(Trial { failed, seconds, log })
     }

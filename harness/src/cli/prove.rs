@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
+use mdlab_vm::AccelChoice;
 use xshell::Shell;
 
 use super::scenarios::{self, Environment, Scenario, environment};
@@ -46,6 +47,9 @@ const RUNS: u32 = 10;
 impl Prove {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let choice = self.machine.choice()?;
+        if choice.accel != AccelChoice::Tcg {
+            return Err(Failure::usage(format!("prove under `{}`: only `tcg` is the same on every run", choice.accel)));
+        }
         let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
         let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
@@ -113,9 +117,11 @@ impl Plan {
 
 /// Fails if any scenario did.
 fn verdict(tallies: &[Tally]) -> Result<(), Failure> {
-    let runs: usize = tallies.iter().map(Tally::done).sum();
+    let skipped = tallies.iter().filter(|tally| tally.was_skipped()).count();
+    let runs: usize = tallies.iter().filter(|tally| !tally.was_skipped()).map(Tally::done).sum();
     let failed: Vec<Class> = tallies.iter().filter_map(Tally::class).collect();
-    let all = format!("{} scenarios, {runs} runs", tallies.len());
+    let skips = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    let all = format!("{} scenarios, {runs} runs{skips}", tallies.len() - skipped);
     match Class::worst(&failed) {
         None => print(&format!("{all}: every recording is as it should be\n")),
         Some(class) => Err(Failure::new(class, format!("{all}: {} scenarios failed, as shown above", failed.len()))),

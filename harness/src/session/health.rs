@@ -36,7 +36,11 @@ impl Session {
     }
 
     /// Fails if the kernel has reported anything that is wrong with it.
-    pub(super) fn judge_kernel(&self) -> Result<(), Failure> {
+    pub(super) fn judge_kernel(&mut self) -> Result<(), Failure> {
+        if self.watch.has_lost() {
+            let console = self.console();
+            self.watch.read(&console);
+        }
         match self.watch.verdict() {
             None => Ok(()),
             Some(Verdict { sentence, .. }) => Err(self.blame(self.failure(Class::Kernel, sentence))),
@@ -52,8 +56,13 @@ impl Session {
         }
         // The console may have them as well, or the stacks of tasks that they are about.
         let known = &mut failure.evidence.reports;
-        let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
-        known.retain(|text| !reports.iter().any(|report| report.text.contains(&first(text))));
+        let stack = |text: &str| text.lines().find(|line| line.starts_with("task:")).map(str::to_owned);
+        let told = |text: &String| {
+            reports
+                .iter()
+                .any(|report| report.text == *text || stack(text).is_some_and(|task| report.text.contains(&task)))
+        };
+        known.retain(|text| !told(text));
         known.splice(0..0, reports.into_iter().map(|report| report.text));
         failure
     }

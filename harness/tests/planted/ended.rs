@@ -18,6 +18,9 @@ pub(crate) struct Ended {
 pub(crate) fn trace(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
     command.arg("trace").args(arguments);
+    for variable in ["MDLAB_KERNEL", "MDLAB_MDADM", "MDLAB_ACCEL", "MDLAB_SEED", "MDLAB_PATIENCE"] {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{PipeReader, Read, pipe};
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum Ran {
     /// It passed, and this is what its guests recorded.
     Well(Vec<Vec<u8>>),
+    /// The machine lacks what it needs, for this reason.
+    Skipped(String),
     /// It did not, and printed this.
     Badly(Class, String),
 }
@@ -61,14 +64,20 @@ impl Attempt<'_> {
             let text = format!("`{name}` did not end within {} s", LIMIT.as_secs());
             return Ok(Ran::Badly(Class::Infra, text));
         };
-        if status.success() {
-            return folder::recordings(evidence.path()).map(Ran::Well);
-        }
-        let class = outcomes.read().into_iter().find_map(|(_, outcome)| match outcome {
-            Outcome::Failed(class) => Some(class),
-            Outcome::Skipped(_) => None,
-        });
-        Ok(Ran::Badly(class.unwrap_or(Class::Drift), said))
+        let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
+        Ok(match (status.success(), noted) {
+            (true, Some(Outcome::Skipped(reason))) => Ran::Skipped(reason),
+            (true, _) => match folder::recordings(evidence.path())? {
+                none if none.is_empty() => {
+                    Ran::Badly(Class::Usage, "it recorded nothing: it asks for no `Guest`".into())
+                }
+                recordings => Ran::Well(recordings),
+            },
+            (false, Some(Outcome::Failed(class))) => Ran::Badly(class, said),
+            // Somebody has killed it, the kernel for want of memory perhaps.
+            (false, _) if status.signal().is_some() => Ran::Badly(Class::Infra, format!("{status}: {said}")),
+            (false, _) => Ran::Badly(Class::Drift, said),
+        })
     }
 }
 

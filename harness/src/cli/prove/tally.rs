@@ -20,6 +20,9 @@ pub(super) struct Tally {
     first: BTreeMap<Option<u64>, Vec<Vec<u8>>>,
     passed: usize,
     failed: usize,
+    /// Runs that were skipped, and why the last of them was.
+    skipped: usize,
+    reason: String,
     /// The first failure: its class, which run it was, and what it was.
     failure: Option<(Class, String)>,
 }
@@ -28,6 +31,11 @@ impl Tally {
     /// Counts a run.
     pub(super) fn count(&mut self, attempt: &Attempt, ran: Ran) -> Result<(), Failure> {
         let complaint = match ran {
+            Ran::Skipped(reason) => {
+                self.skipped += 1;
+                self.reason = reason;
+                return Ok(());
+            }
             Ran::Badly(class, said) => Some((class, said)),
             Ran::Well(recordings) => match self.first.get(&attempt.seed) {
                 None => {
@@ -48,9 +56,14 @@ impl Tally {
         Ok(())
     }
 
+    /// Whether it was skipped: then nothing is proven.
+    pub(super) fn was_skipped(&self) -> bool {
+        self.skipped > 0
+    }
+
     /// Runs that have ended.
     pub(super) fn done(&self) -> usize {
-        self.passed + self.failed
+        self.passed + self.failed + self.skipped
     }
 
     /// The class of the first failure.
@@ -62,6 +75,7 @@ impl Tally {
     pub(super) fn line(&self, scenario: &Scenario, rerun: &str) -> String {
         let (name, passed, done) = (&scenario.name, self.passed, self.done());
         match &self.failure {
+            None if self.skipped > 0 => format!("skip   {name}: {}\n", self.reason),
             None => format!("pass   {name}: {done} of {done} as they should be, {}\n", self.digest()),
             Some((class, text)) => {
                 let (class, text) = (class.to_string(), text.replace('\n', "\n  "));
