@@ -52,8 +52,8 @@ fn resyncs(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid6, 
     assert_story!(guest);
 }
 
-/// Half of a stripe is being written when power fails, which one member misses, and its other half lies on a disk that does not come back: it must be
-/// computed from a parity that may not fit.
+/// Half of a stripe is being written when power fails, which one member misses, and its other half lies on a disk that does
+/// not come back: it must be computed from a parity that may not fit.
 ///
 /// Suspected bug in mdadm 4.1 and 4.2: told to force, it marks an array with a partial parity log as clean (`force-array` in
 /// `Assemble`, Assemble.c, which asks `enough` as if there were no log), so that md does not replay the log, and what the log

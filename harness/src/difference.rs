@@ -4,6 +4,7 @@ use mdlab_protocol::{Event, Observation, What};
 use serde::Serialize;
 
 use crate::channel::Channel;
+use crate::printable::printable_json;
 use crate::recording::{Recording, Step};
 
 /// Characters of a record that are shown, from shortly before it differs.
@@ -85,7 +86,7 @@ fn of<T: PartialEq + Serialize>(place: &str, one: &T, other: &T) -> Option<Diffe
         return None;
     }
     // A recording is written so; whatever it holds can be.
-    let text = |value| serde_json::to_string(value).unwrap_or_default();
+    let text = |value| printable_json(&serde_json::to_string(value).unwrap_or_default()).into_owned();
     let (one, other) = (text(one), text(other));
     let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
     let shown = |text: &str| {

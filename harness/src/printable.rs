@@ -4,24 +4,45 @@ use std::borrow::Cow;
 
 /// The text with its control characters spelled out, but for line feeds and tabs.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    // Those that turn the direction of writing around hide what is there (CVE-2021-42574).
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let harmful = |c: char| c.is_control() && !"\n\t".contains(c) || turns(c);
+    spelled(text, |c| c.escape_unicode().to_string())
+}
+
+/// The same for a text in JSON, of the same meaning: JSON itself escapes those of ASCII only, and not even DEL.
+pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
+    spelled(json, |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+fn spelled(text: &str, spell: impl Fn(char) -> String) -> Cow<'_, str> {
     if !text.contains(harmful) {
         return text.into();
     }
-    let spell = |c: char| if harmful(c) { c.escape_unicode().to_string() } else { c.to_string() };
-    text.chars().map(spell).collect::<String>().into()
+    text.chars().map(|c| if harmful(c) { spell(c) } else { c.to_string() }).collect::<String>().into()
+}
+
+fn harmful(c: char) -> bool {
+    // Those that turn the direction of writing around hide what is there (CVE-2021-42574).
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() && !"\n\t".contains(c) || turns
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::*;
 
     #[test]
     fn control_characters_are_spelled_out() {
         assert_eq!(printable("md0 :\tactive\nnone"), "md0 :\tactive\nnone");
         assert_eq!(printable("a\u{202e}b"), r"a\u{202e}b");
         assert_eq!(printable("\x1b]0;title\x07 \u{9b}2J\r"), r"\u{1b}]0;title\u{7} \u{9b}2J\u{d}");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let text = "a\u{9b}2J\u{7f}\u{202e}\n\\";
+        let json = serde_json::to_string(text).unwrap();
+        assert!(json.contains('\u{9b}'));
+        let shown = printable_json(&json);
+        assert_eq!(shown, r#""a\u009b2J\u007f\u202e\n\\""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
     }
 }

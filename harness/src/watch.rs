@@ -101,6 +101,7 @@ fn raised_by(report: &Report) -> u64 {
         "an oops" | "a list corruption" => 1 << 7 | 1 << 9,
         "a page corruption" | "a slab corruption" | "a KASAN report" | "a KFENCE report" => 1 << 5,
         "a lockup" => 1 << 14,
+        "a hung task" | "an RCU stall" | "a want of memory" => 0,
         _ => 1 << 9,
     }
 }

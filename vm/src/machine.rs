@@ -1,5 +1,7 @@
 //! A running machine: QEMU, the guest's mailbox, its bell and its console.
 
+mod silence;
+
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -19,7 +21,6 @@ use crate::error::{Class, Context, Error, Result};
 use crate::process::{Process, share};
 use crate::qemu::Qemu;
 use crate::qmp::Qmp;
-use crate::report::Report;
 
 /// What a guest did to be heard.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Machine {
         let mut command = Command::new(&qemu.program);
         command.args(arguments);
         let mut process = Process::start(command, descriptors)?;
-        let qmp = Qmp::new(qmp).map_err(|error| gone(&mut process).unwrap_or(error))?;
+        let qmp = Qmp::new(qmp).map_err(|error| silence::gone(&mut process, blame).unwrap_or(error))?;
         let mailbox = Mapping::of(mailbox)?;
         let console = Console::new(console);
         Ok(Self {
@@ -101,7 +102,7 @@ impl Machine {
                 [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN), PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::try_from(left.min(GLANCE)).unwrap_or(PollTimeout::MAX)) {
                 Ok(0) if left.is_zero() => return Err(self.silence(limit)),
-                Ok(0) if self.is_stuck() => return Err(self.silence(began.elapsed())),
+                Ok(0) if left < limit - limit / PATIENT && self.is_stuck() => return Err(self.silence(began.elapsed())),
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => return Err(error).doing("wait for the guest"),
             }
@@ -115,64 +116,6 @@ impl Machine {
                 return Ok(Call::Message(self.frame(Kind::Message)?));
             }
         }
-    }
-
-    /// Whether the kernel has said on its console that nothing goes on any more, so that there is nothing to wait for.
-    fn is_stuck(&self) -> bool {
-        Report::on_console(&self.console.tail()).iter().any(Report::is_the_end)
-    }
-
-    /// Why a guest is silent: QEMU is, or its kernel hangs. Then the stacks of all tasks stand on the console.
-    fn silence(&mut self, waited: Duration) -> Error {
-        let text = format!("the guest was not heard of within {} s of wall time", waited.as_secs());
-        if self.process.is_stopped() {
-            return Error::infra(format!("{text}: {}", self.stopped()));
-        }
-        match self.interrupt() {
-            Ok(true) => {
-                Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console"))
-            }
-            Ok(false) => Error::new(self.blame, format!("{text}, and does not react to being interrupted")),
-            // So it runs, and no timer of its has fired for seconds.
-            Err(error) if error.message.contains(TOO_MANY) => {
-                Error::new(self.blame, format!("{text}; it takes no interrupts, and its registers show where it is"))
-            }
-            Err(error) => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
-        }
-    }
-
-    fn stopped(&self) -> String {
-        let id = self.process.id();
-        format!("somebody has stopped QEMU, process {id}: `kill -CONT {id}` has it go on")
-    }
-
-    /// Sends an interrupt that cannot be masked, and waits until the kernel has panicked of it (see the kernel's command line
-    /// in `arguments.rs`); whether it has.
-    fn interrupt(&mut self) -> Result<bool> {
-        let deadline = Instant::now() + INTERRUPT_LIMIT;
-        let show = serde_json::json!({ "command-line": "info registers" });
-        let registers = self.qmp.command("human-monitor-command", show, deadline)?;
-        // What follows are segments, and registers of other kinds.
-        let registers = registers.as_str().unwrap_or_default().lines().take_while(|line| !line.starts_with("ES"));
-        self.registers = registers.map(|line| format!("{}\n", line.trim())).collect();
-        self.qmp.command("inject-nmi", serde_json::json!({}), deadline)?;
-        while Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
-            let polled = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
-            if polled == Ok(0) {
-                break;
-            }
-            match self.events() {
-                Ok(_) => {}
-                // Its end is what was asked for.
-                Err(error) if error.class != Class::Infra => {
-                    return Ok(self.console.tail().contains("Kernel panic - "));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
     }
 
     /// Whether the bell rings; `false` where QEMU has closed it, which the next event explains.
@@ -193,7 +136,7 @@ impl Machine {
             let event = match self.qmp.event() {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(None),
-                Err(error) => return Err(gone(&mut self.process).unwrap_or(error)),
+                Err(error) => return Err(silence::gone(&mut self.process, self.blame).unwrap_or(error)),
             };
             if let Some(call) = self.attend(&event)? {
                 return Ok(Some(call));
@@ -272,7 +215,8 @@ impl Machine {
 
     /// Why there is no QEMU any more.
     fn death(&mut self) -> Error {
-        let gone = gone(&mut self.process).unwrap_or_else(|| Error::infra("QEMU has closed its sockets"));
+        let gone =
+            silence::gone(&mut self.process, self.blame).unwrap_or_else(|| Error::infra("QEMU has closed its sockets"));
         gone.with_console(self.console.tail())
     }
 
@@ -297,21 +241,12 @@ impl Machine {
     }
 }
 
-/// The error of a QEMU that has gone, if it has.
-fn gone(process: &mut Process) -> Option<Error> {
-    process.obituary().map(|cause| Error::infra(format!("QEMU has gone: {cause}")))
-}
-
 /// How often the console of a silent guest is looked at.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// How long QEMU may take to interrupt a guest, and that to show its tasks, which takes a second on an idle host.
-const INTERRUPT_LIMIT: Duration = Duration::from_secs(30);
-
-/// What QEMU 7.2 says as it gives up: it counts no more than 2^31 instructions between two events of any kind
-/// (`replay_advance_current_icount` in replay/replay-internal.c), which a guest that takes interrupts never comes near. See
-/// `IN_TURN` in `arguments.rs`.
-const TOO_MANY: &str = "replay_advance_current_icount";
+/// Which part of its time a guest must have been silent before its console is believed: programs write there as well, and who
+/// spoke is not said.
+const PATIENT: u32 = 4;
 
 /// Draining takes as long as QEMU needs to write 32 bytes; a loaded machine may not run it for seconds.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);

@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// How the line begins that says what is wrong, and what it is called. The first that fits counts.
-const SIGNS: [(&str, &str); 40] = [
+const SIGNS: [(&str, &str); 39] = [
     ("Kernel panic - ", "a panic"),
     ("BUG: unable to handle", "an oops"),
     ("BUG: kernel NULL pointer dereference", "an oops"),
@@ -36,7 +36,6 @@ const SIGNS: [(&str, &str); 40] = [
     ("UBSAN: ", "a UBSAN report"),
     ("BUG: soft lockup", LOCKUP),
     ("BUG: workqueue lockup", LOCKUP),
-    ("Watchdog detected hard LOCKUP", LOCKUP),
     ("INFO: rcu", RCU_STALL),
     ("INFO: task ", HUNG_TASK),
     ("BUG: Bad ", "a page corruption"),
@@ -61,6 +60,15 @@ const SIGNS: [(&str, &str); 40] = [
     (CUT, "a report"),
 ];
 
+/// What a line has in it where whom it is about stands first, a command or a processor.
+const NAMED_SIGNS: [(&str, &str); 3] = [
+    (" invoked oom-killer: ", WANT),
+    (": page allocation failure: ", WANT),
+    // In newer kernels the processor that found it stands first.
+    ("Watchdog detected hard LOCKUP", LOCKUP),
+];
+
+const WANT: &str = "a want of memory";
 const HUNG_TASK: &str = "a hung task";
 const LOCKUP: &str = "a lockup";
 const RCU_STALL: &str = "an RCU stall";
@@ -118,18 +126,17 @@ impl Report {
         let mut open: Option<Draft> = None;
         let mut listed = false;
         for line in lines {
-            // A list of tasks and their stacks: somebody has asked for it, and it reports nothing.
-            listed = open.is_none() && (line.starts_with("task:") || listed && is_detail(line));
-            if listed {
-                continue;
-            }
             if let Some(draft) = &mut open {
                 if draft.takes(line) {
                     continue;
                 }
                 reports.extend(open.take().map(Draft::finish));
             }
-            open = sign(line).map(|kind| Draft::new(kind, line));
+            // A list of tasks and their stacks: somebody has asked for it, and it reports nothing.
+            listed = line.starts_with("task:") || listed && is_detail(line);
+            if !listed {
+                open = sign(line).map(|kind| Draft::new(kind, line));
+            }
         }
         reports.extend(open.map(Draft::finish));
         reports
@@ -181,6 +188,9 @@ fn message(line: &str) -> &str {
 
 /// What a line is a sign of.
 fn sign(line: &str) -> Option<&'static str> {
+    if let Some((_, kind)) = NAMED_SIGNS.iter().find(|(part, _)| line.contains(part)) {
+        return Some(kind);
+    }
     let said = SPEAKERS.iter().find_map(|speaker| line.strip_prefix(speaker)).unwrap_or(line);
     let (beginning, kind) = SIGNS.iter().find(|(beginning, _)| said.starts_with(beginning))?;
     // `INFO: task` also begins who waits for whom. Since 7.1 it may be `blocked in I/O wait for more than`.
@@ -204,6 +214,7 @@ fn begins_another(line: &str) -> bool {
     sign(line).is_some() && !SAME.iter().any(|same| line.starts_with(same))
 }
 
+/// Whether a line looks like a part of a stack trace.
 fn is_detail(line: &str) -> bool {
     DETAILS.iter().any(|beginning| line.starts_with(beginning))
 }
@@ -228,7 +239,11 @@ impl<'a> Draft<'a> {
 
     /// Adds a line, if it belongs to it.
     fn takes(&mut self, line: &'a str) -> bool {
-        let foreign = self.traced && !self.fenced && !is_detail(line);
+        // Such a report goes from processor to processor.
+        let stuck = [LOCKUP, RCU_STALL].contains(&self.kind);
+        let goes_on =
+            stuck && ["NMI backtrace for cpu", "Sending NMI from CPU", "rcu: "].iter().any(|b| line.starts_with(b));
+        let foreign = self.traced && !self.fenced && !goes_on && !is_detail(line);
         let another = !self.traced && !self.fenced && self.title != CUT && begins_another(line);
         if self.ended || foreign || another || self.lines.len() >= LONGEST {
             return false;

@@ -12,12 +12,13 @@ use mdlab_protocol::{Command, Exit, Output, Reply};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{self, ForkResult, Pid};
 
 use crate::clock::Deadline;
 use crate::failure::{Attempt, Failure};
-use crate::machine::{Machine, WORD};
+use crate::machine::Machine;
 use crate::trace::{Filter, Tracer};
 use crate::{processes, program, rest};
 
@@ -29,6 +30,9 @@ const DEATH: Duration = Duration::from_secs(5);
 
 /// How often a killed command's descendants are looked for again.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// How many files a process may have open, soft and hard: INR_OPEN_CUR and INR_OPEN_MAX of include/uapi/linux/fs.h.
+const OPEN_FILES: [u64; 2] = [1024, 4096];
 
 /// Status of a child that could not become the command.
 const NOT_EXECUTED: i32 = 127;
@@ -97,7 +101,6 @@ fn start_job(machine: &mut Machine, command: &Command) -> Result<usize, Failure>
 
 fn finish_job(machine: &mut Machine, job: usize, limit: Duration) -> Result<Reply, Failure> {
     let deadline = Deadline::after(limit);
-    let mut word = Deadline::after(WORD);
     let exit = loop {
         if let Some(exit) = machine.jobs[job].exit {
             break exit;
@@ -105,11 +108,7 @@ fn finish_job(machine: &mut Machine, job: usize, limit: Duration) -> Result<Repl
         if deadline.passed() {
             break kill(machine, job)?;
         }
-        machine.advance(&[], deadline.min(word))?;
-        if word.passed() {
-            machine.send_word()?;
-            word = Deadline::after(WORD);
-        }
+        machine.advance(&[], deadline)?;
     };
     let child = &mut machine.jobs[job].child;
     child.executed()?;
@@ -217,6 +216,8 @@ impl Plan {
         unistd::dup2_stdin(self.stdin.as_fd())?;
         unistd::dup2_stdout(stdout.as_fd())?;
         unistd::dup2_stderr(stderr.as_fd())?;
+        // The agent's own is raised.
+        setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES[0], OPEN_FILES[1])?;
         // Rust ignores SIGPIPE, the agent blocks SIGCHLD; both would be inherited.
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
         // SAFETY: the default action is no handler that could be unsound.
@@ -234,19 +235,19 @@ impl Plan {
     }
 }
 
-/// Kills a command and all its descendants, and waits for their end. If the command does not end it hangs in the
-/// kernel: then the kernel has the time to say so itself, and where.
+/// Kills a command and all its descendants, and waits for their end. What of them waits uninterruptibly cannot be killed: if
+/// it waits on for as long as the kernel lets it, which then says where, the command hangs in the kernel.
 fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
     let deadline = Deadline::after(DEATH);
+    let root = machine.jobs[job].child.pid;
     while !deadline.passed() {
-        let left = processes::kill_family(machine.jobs[job].child.pid);
-        if machine.jobs[job].exit.is_some() && left == 0 {
+        if processes::kill_family(root) == 0 && machine.jobs[job].exit.is_some() {
             return Ok(Exit::TimedOut);
         }
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
-    rest::accuse(machine, processes::blocked())?;
-    Ok(Exit::Hung)
+    let hangs = !rest::accuse(machine, processes::blocked_of(root))?.is_empty();
+    Ok(if hangs { Exit::Hung } else { Exit::TimedOut })
 }
 
 /// A file in memory, shown as `/memfd:NAME (deleted)`.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -17,10 +16,6 @@ use crate::link::Link;
 use crate::loops::Loops;
 use crate::recorder::Recorder;
 use crate::trace::Tracer;
-
-/// How often the host hears of a guest that waits. What never ends is bounded here, by virtual time, however slowly that
-/// passes on the host; there, by wall time, only a guest that keeps silent.
-pub(crate) const WORD: Duration = Duration::from_secs(1);
 
 /// Everything that lives as long as the guest.
 pub(crate) struct Machine {
@@ -46,6 +41,20 @@ impl Machine {
     /// Waits until something happens, deals with it, and records it. `attributes` are files of sysfs and /proc whose
     /// change, as the kernel notifies it, counts as something. Returns whether nothing happened at all until the deadline.
     pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<bool, Failure> {
+        loop {
+            let quiet = self.turn(attributes, deadline.min(self.link.word()))?;
+            if self.link.word().passed() {
+                self.send_recording()?;
+                self.link.record(Vec::new())?;
+            }
+            if !quiet || deadline.passed() {
+                return Ok(quiet);
+            }
+        }
+    }
+
+    /// Waits until something happens, and deals with it; returns whether nothing did until the deadline.
+    fn turn(&mut self, attributes: &[File], deadline: Deadline) -> Result<bool, Failure> {
         let mut quiet = !self.wait(attributes, deadline)?;
         // Pending signals of one kind are merged, so that one stands for any number of children, and there is no other.
         self.children.read_signal().attempt(|| "read the signalfd".into())?;
@@ -73,12 +82,6 @@ impl Machine {
             self.link.record(part)?;
         }
         Ok(())
-    }
-
-    /// Sends everything that has been recorded, and be it nothing.
-    pub(crate) fn send_word(&mut self) -> Result<(), Failure> {
-        self.send_recording()?;
-        self.link.record(Vec::new())
     }
 
     fn send_full_parts(&mut self) -> Result<(), Failure> {

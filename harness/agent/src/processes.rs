@@ -75,6 +75,11 @@ impl Blocked {
     }
 }
 
+/// The tasks of a command's family that wait uninterruptibly.
+pub(crate) fn blocked_of(root: Pid) -> Vec<Blocked> {
+    tasks(family(&all(), root.as_raw()).into_iter().map(|pid| Path::new("/proc").join(pid.to_string())))
+}
+
 /// How often a task has been switched away from.
 fn switches(folder: &Path) -> u64 {
     let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -84,8 +89,12 @@ fn switches(folder: &Path) -> u64 {
 
 /// The tasks that wait uninterruptibly.
 pub(crate) fn blocked() -> Vec<Blocked> {
-    let folders = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path().join("task"));
-    let tasks = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    tasks(fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path()))
+}
+
+/// Those of these processes, by their folders.
+fn tasks(processes: impl Iterator<Item = PathBuf>) -> Vec<Blocked> {
+    let tasks = processes.flat_map(|folder| fs::read_dir(folder.join("task")).into_iter().flatten().flatten());
     tasks.filter_map(|task| Blocked::at(task.path())).collect()
 }
 

@@ -7,7 +7,7 @@ use mdlab_protocol::Reply;
 
 use crate::clock::Deadline;
 use crate::failure::Failure;
-use crate::machine::{Machine, WORD};
+use crate::machine::Machine;
 use crate::observe;
 use crate::processes::{self, Blocked};
 
@@ -16,7 +16,11 @@ const PATIENCE: &str = "/proc/sys/kernel/hung_task_timeout_secs";
 
 /// The longest patience that is waited for, and what is waited where the kernel has no such watchdog.
 const LONGEST: u64 = 600;
+
 const DEFAULT: u64 = 120;
+
+/// How often tasks are looked at. One that has run meanwhile does not hang.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Waits until no task is left of those that wait uninterruptibly. At the bound the kernel has said of the others where they
 /// are.
@@ -33,13 +37,12 @@ pub(crate) fn rest(machine: &mut Machine) -> Result<Reply, Failure> {
 pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result<Vec<String>, Failure> {
     let patience = fs::read_to_string(PATIENCE).ok().and_then(|text| text.trim().parse::<u64>().ok());
     let patience = patience.filter(|seconds| (1..=LONGEST).contains(seconds)).unwrap_or(DEFAULT);
-    let deadline = Deadline::after(Duration::from_secs(2 * patience) + WORD);
+    let deadline = Deadline::after(Duration::from_secs(2 * patience) + LOOK);
     while !blocked.is_empty() && !deadline.passed() {
-        let word = Deadline::after(WORD);
-        while !word.passed() {
-            machine.advance(&[], word)?;
+        let look = Deadline::after(LOOK);
+        while !look.passed() {
+            machine.advance(&[], look)?;
         }
-        machine.send_word()?;
         blocked.retain(Blocked::waits_on);
     }
     if !blocked.is_empty() {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Observation {
     /// `/proc/mdstat`; `None` while md is not loaded.
     pub mdstat: Option<String>,
-    /// The attributes of every array: `/sys/block/md*/md/` with its `dev-*` and `rd*` folders, and size and read-only flag of the block device.
+    /// The attributes of every array: `/sys/block/md*/md/` with its `dev-*` and `rd*` folders, and size and read-only flag of
+    /// the block device.
     pub attributes: Vec<Attribute>,
     /// The nodes and links below `/dev` that belong to md, and those of the members.
     pub nodes: Vec<Node>,

@@ -75,7 +75,8 @@ pub enum Request {
     },
     /// Look at the arrays and their members. Answered by [`Reply::Observed`].
     Observe,
-    /// Wait until the tasks that wait uninterruptibly do so no more, or for longer than the kernel's watchdog lets them. Answered by [`Reply::Rested`].
+    /// Wait until the tasks that wait uninterruptibly do so no more, or for longer than the kernel's watchdog lets them.
+    /// Answered by [`Reply::Rested`].
     Rest,
     /// Go on: the answer to [`Reply::Recorded`].
     Continue,

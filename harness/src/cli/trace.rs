@@ -12,6 +12,7 @@ use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::printable::printable_json;
 use crate::session::Session;
 use crate::story::Story;
 
@@ -116,11 +117,13 @@ impl Trace {
 
     fn show(&self, session: &Session) -> Result<(), Failure> {
         let recording = session.recording();
-        let json =
-            |value: serde_json::Result<String>| value.map_err(|error| Failure::infra(format!("encode: {error}")));
+        let json = |value: serde_json::Result<String>| match value {
+            Ok(text) => Ok(printable_json(&text).into_owned() + "\n"),
+            Err(error) => Err(Failure::infra(format!("encode: {error}"))),
+        };
         print(&match (self.json, self.raw) {
-            (true, _) => json(serde_json::to_string_pretty(&Story::redacted(recording).json()))? + "\n",
-            (_, true) => json(serde_json::to_string_pretty(recording))? + "\n",
+            (true, _) => json(serde_json::to_string_pretty(&Story::redacted(recording).json()))?,
+            (_, true) => json(serde_json::to_string_pretty(recording))?,
             _ => Story::raw(recording).text(),
         })
     }

@@ -8,5 +8,6 @@ mod host;
 mod kernel;
 #[path = "../qemu/mod.rs"]
 mod qemu;
+mod tool;
 #[path = "../until/mod.rs"]
 mod until;

@@ -18,7 +18,8 @@ fn main() -> std::io::Result<()> {
     // SAFETY: `base` is a mapping of `SIZE` bytes that is never unmapped.
     let mut mailbox = unsafe { Mailbox::new(base) };
     let sequence = mailbox.read(Direction::ToHost).map_or(0, |frame| frame.sequence) + 1;
-    let frame = |payload| Frame { kind: Kind::Message, sequence, ring_ticks: 0, payload };
+    let message = |sequence, payload| Frame { kind: Kind::Message, sequence, ring_ticks: 0, payload };
+    let frame = |payload| message(sequence, payload);
     let lie = std::env::args().nth(1).unwrap_or_default();
     let posted = match lie.as_str() {
         "garbage" => {
@@ -35,6 +36,12 @@ fn main() -> std::io::Result<()> {
         // The protocol's version, and a value that has itself in it: a part of a recording with a system call whose argument
         // has fields that have fields.
         "deep" => mailbox.write(Direction::ToHost, &frame(deep())),
+        // For ever, as many records as there is room for.
+        "many" => (sequence..).try_for_each(|sequence| {
+            mailbox.write(Direction::ToHost, &message(sequence, many()))?;
+            (0..BELL_BYTES).for_each(|_| out(BELL_PORT, 0));
+            Ok(())
+        }),
         "keep" => {
             let posted = mailbox.write(Direction::ToHost, &Frame { kind: Kind::Keep, ..frame(Vec::new()) });
             out(KEEP_PORT, KEEP_VALUE);
@@ -62,6 +69,14 @@ fn deep() -> Vec<u8> {
         bytes.extend([7, 1, 1, b'x']);
     }
     bytes
+}
+
+/// `Reply::Recorded` with events of the fewest bytes there are: `Event { at: 1, what: Lost("") }`.
+fn many() -> Vec<u8> {
+    // The count as postcard encodes it: seven bits in each byte, the lowest first.
+    const COUNT: u32 = 160_000;
+    let count = [COUNT as u8 | 0x80, (COUNT >> 7) as u8 | 0x80, (COUNT >> 14) as u8];
+    [[3, 3].as_slice(), &count, &[1, 5, 0].repeat(COUNT as usize)].concat()
 }
 
 fn map() -> std::io::Result<*mut u8> {

@@ -56,6 +56,43 @@ fn hung_tasks_are_told_apart() {
 }
 
 #[test]
+fn tasks_that_are_listed_after_a_report_are_none() {
+    let list = "[    9.1] task:mdadm           state:D stack:0     pid:140   ppid:1      flags:0x00004000\n\
+                [    9.1] Call Trace:\n[    9.1]  <TASK>\n[    9.1]  schedule+0x5a/0xd0\n[    9.1]  </TASK>\n";
+    let report = one(&WARNING.replace("[    4.128356] ---[ end trace 0000000000000000 ]---\n", list));
+    assert!(report.kind == "a warning" && report.text.ends_with(" </TASK>"), "{report:?}");
+    assert_eq!(report.text.matches("Call Trace:").count(), 1);
+}
+
+#[test]
+fn a_stall_is_one_report_however_many_processors_it_shows() {
+    let report = one("\
+[   25.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[   25.1] rcu: \t1-...!: (1 GPs behind) idle=0fc/0/0x1 softirq=1/1 fqs=0
+[   25.1] \t(detected by 0, t=5252 jiffies, g=1, q=1 ncpus=2)
+[   25.1] Sending NMI from CPU 0 to CPUs 1:
+[   25.1] NMI backtrace for cpu 1
+[   25.1] CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.1.0-50-cloud-amd64 #1
+[   25.1] Call Trace:
+[   25.1]  <TASK>
+[   25.1]  default_idle+0xb/0x10
+[   25.1]  </TASK>
+[   25.1] rcu: rcu_preempt kthread starved for 5252 jiffies! g1 f0x0 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=0
+[   25.1] rcu: Stack dump where RCU GP kthread last ran:
+[   25.1] Sending NMI from CPU 0 to CPUs 0:
+[   25.1] NMI backtrace for cpu 0
+[   25.1] CPU: 0 PID: 14 Comm: rcu_preempt Not tainted 6.1.0-50-cloud-amd64 #1
+[   25.1] Call Trace:
+[   25.1]  <TASK>
+[   25.1]  schedule+0x5a/0xd0
+[   25.1]  </TASK>
+[   25.2] md: md0 stopped.
+");
+    assert!(report.kind == RCU_STALL && report.text.ends_with(" </TASK>"), "{report:?}");
+    assert_eq!(report.text.lines().count(), 19);
+}
+
+#[test]
 fn a_report_without_a_stack_ends_where_the_next_begins() {
     let text = "\
 [    9.1] BUG: Bad rss-counter state mm:00000000 type:MM_ANONPAGES val:1
@@ -90,7 +127,10 @@ fn whatever_a_kernel_can_say_is_known() {
         ("UBSAN: shift-out-of-bounds in drivers/md/raid10.c:1:2", "a UBSAN report"),
         ("rcu: INFO: rcu_sched self-detected stall on CPU", "an RCU stall"),
         ("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [md0_raid5:140]", "a lockup"),
-        ("watchdog: Watchdog detected hard LOCKUP on cpu 0", "a lockup"),
+        ("NMI watchdog: Watchdog detected hard LOCKUP on cpu 0", "a lockup"),
+        ("watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 3", "a lockup"),
+        ("sh invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0", WANT),
+        ("mdadm: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null)", WANT),
         ("INFO: task dd:110 blocked for more than 120 seconds.", HUNG_TASK),
         ("INFO: task dd:110 blocked in I/O wait for more than 122 seconds.", HUNG_TASK),
         ("BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 30s!", "a lockup"),

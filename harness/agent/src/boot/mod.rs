@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mdlab_mailbox::guest::Guest;
 use mdlab_protocol::{Missing, Reply};
+use nix::sys::resource::{Resource, setrlimit};
 
 use crate::console;
 use crate::failure::{Attempt, Failure};
@@ -24,6 +25,9 @@ const HOSTNAME: &str = "mdlab";
 
 /// How long udev may take for what was there at boot.
 const SETTLE: Duration = Duration::from_secs(120);
+
+/// How many files the agent may have open: some for each process that it traces, and the guest's memory bounds those.
+const OPEN_FILES: u64 = 1 << 16;
 
 /// Sets the machine up and returns it in the state to keep.
 pub(crate) fn boot() -> Result<Machine, Failure> {
@@ -40,6 +44,7 @@ pub(crate) fn boot() -> Result<Machine, Failure> {
     entropy::seed_fixed()?;
 
     udev::start()?;
+    setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES).attempt(|| "raise RLIMIT_NOFILE".into())?;
     // The kernel hands an event first to the socket that was bound last, and udevd may run before the next one has it. Only
     // so does the kernel's announcement come before udev's.
     let recorder = Recorder::new(vec![Box::new(KernelLog::open()?), Box::new(Uevents::open()?)]);
