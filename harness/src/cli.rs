@@ -10,7 +10,6 @@ use crate::choice::{self, Choice};
 use crate::failure::Failure;
 use crate::tool::ToolSource;
 
-mod child;
 mod doctor;
 mod prove;
 mod run;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, RamDisk, Result};
+use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, RamDisk, Result, child};
 
 use crate::choice::DEFAULT_SUITE;
 use crate::tool::ToolSource;
@@ -171,8 +171,9 @@ impl Userland {
 /// Asks a binary of the user's for its version; it runs here, on the host, as the user could run it.
 fn version_of(path: &Path) -> Result<String> {
     let failed = |cause: String| Error::usage(format!("run `{} --version`: {cause}", path.display()));
-    let output =
-        std::process::Command::new(path).arg("--version").output().map_err(|error| failed(error.to_string()))?;
+    let mut command = std::process::Command::new(path);
+    command.arg("--version");
+    let output = child::output(command).map_err(|error| failed(error.to_string()))?;
     // mdadm prints `mdadm - v4.2 - 2021-12-30 - Debian 4.2-5`, on its standard error.
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);

@@ -1,6 +1,8 @@
 //! However mdlab ends, nothing of it is left: no QEMU, no file outside the cache and the target folder.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -26,6 +28,11 @@ fn spinning(temporary: &Path) -> (Child, Pid) {
     (child, qemu)
 }
 
+/// Whether a process has ended; nobody may have asked how, and then it has no more than a number (proc(5)).
+fn is_gone(process: Pid) -> bool {
+    std::fs::read(format!("/proc/{process}/cmdline")).map_or(true, |line| line.is_empty())
+}
+
 #[test]
 fn nothing_is_left_of_a_run_that_was_ended() {
     // The machine is in the cache before a run is ended in it.
@@ -35,11 +42,51 @@ fn nothing_is_left_of_a_run_that_was_ended() {
         let (mut mdlab, qemu) = spinning(temporary.path());
         kill(Pid::from_raw(mdlab.id().try_into().unwrap()), signal).unwrap();
         mdlab.wait().unwrap();
-        until(|| (!Path::new(&format!("/proc/{qemu}")).exists()).then_some(()));
+        until(|| is_gone(qemu).then_some(()));
         let left: Vec<_> = temporary.path().read_dir().unwrap().collect();
         assert!(left.is_empty(), "after {signal}: {left:?}");
     }
     assert!(Command::new(env!("CARGO_BIN_EXE_mdlab")).args(["trace", "true"]).output().unwrap().status.success());
+}
+
+/// A program that takes the place of another, and never ends by itself.
+fn endless(folder: &Path, name: &str, script: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\nexec sleep 1000\n")).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The process that a process has started.
+fn child_of(parent: u32) -> Option<Pid> {
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    let child = children.split_whitespace().next()?.parse().ok().map(Pid::from_raw)?;
+    std::fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name == "sleep\n").then_some(child)
+}
+
+/// apt would go on to fetch a hundred megabytes for nobody, and cargo to build.
+#[test]
+fn programs_that_mdlab_waits_for_end_with_it() {
+    let metadata = r#"echo '{"packages": [{"name": "x", "dependencies": [{"name": "mdlab"}]}]}'"#;
+    let listing = format!("case \"$1\" in metadata) {metadata}; exit;; esac");
+    let cases = [("trace", "apt-get", ""), ("prove", "cargo", ""), ("prove", "cargo", listing.as_str())];
+    for (command, program, script) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        endless(folder.path(), program, script);
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut mdlab = Command::new(env!("CARGO_BIN_EXE_mdlab"))
+            .args([command, "true"])
+            // An empty cache, for which everything has to be fetched.
+            .envs([("MDLAB_CACHE", folder.path().as_os_str()), ("PATH", path.as_ref())])
+            .env_remove("MDLAB_DEBIAN_MIRROR")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let child = until(|| child_of(mdlab.id()));
+        mdlab.kill().unwrap();
+        mdlab.wait().unwrap();
+        until(|| is_gone(child).then_some(()));
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 mod accel;
 mod arguments;
 mod cache;
+pub mod child;
 mod console;
 mod digest;
 mod error;

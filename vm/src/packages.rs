@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use crate::cache::Cache;
+use crate::child;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Notice, Result};
 
@@ -295,8 +296,7 @@ fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
 /// Runs a program; an error holds the end of what it complained of.
 pub(crate) fn run(command: xshell::Cmd) -> Result<String> {
     let name = command.to_string();
-    let output = command.quiet().ignore_status().output();
-    let output = output.map_err(|error| Error::infra(format!("run `{name}`: {error}")))?;
+    let output = child::output(command).map_err(|error| Error::infra(format!("run `{name}`: {error}")))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -12,8 +12,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{Gid, Pid, Uid, User, getppid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Pid, Uid, User, setgid, setgroups, setuid};
 
+use crate::child::die_with;
 use crate::console;
 use crate::error::{Context, Error, Result};
 
@@ -130,10 +131,7 @@ fn enter(identity: Option<&Identity>, parent: Pid) -> std::io::Result<()> {
         setuid(identity.uid)?;
     }
     // After the change of user, which would clear it.
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    if getppid() != parent {
-        return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
-    }
+    die_with(parent, Signal::SIGKILL)?;
     // A file that would grow beyond the limit must not kill QEMU: the write fails and the guest never notices.
     // SAFETY: `SigIgn` runs no code.
     unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn)? };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
+use crate::child;
 use crate::error::{Error, Result};
 
 const PROGRAM: &str = "qemu-system-x86_64";
@@ -36,9 +37,11 @@ impl Qemu {
             ))
         };
         let shell = Shell::new().map_err(|error| failed(error.to_string()))?;
-        let output = cmd!(shell, "{program} --version").quiet().ignore_stderr().read();
-        let output = output.map_err(|error| failed(error.to_string()))?;
-        let version = accept(&output).map_err(failed)?;
+        let output = child::output(cmd!(shell, "{program} --version")).map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(output.status.to_string()));
+        }
+        let version = accept(&String::from_utf8_lossy(&output.stdout)).map_err(failed)?;
         Ok(Self { program, version })
     }
 }

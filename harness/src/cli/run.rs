@@ -1,11 +1,12 @@
 //! `mdlab run`: the scenarios, by cargo-nextest.
 
 use clap::Args;
+use mdlab_vm::child;
 use nix::sys::signal::Signal;
 use xshell::{Shell, cmd};
 
 use super::scenarios::{environment, packages};
-use super::{Machine, child, notice, print};
+use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcome, Outcomes};
@@ -32,7 +33,7 @@ impl Run {
         let choice = self.machine.choice()?;
         let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
         let packages = packages(&shell)?;
-        if cmd!(shell, "cargo nextest --version").quiet().ignore_stderr().read().is_err() {
+        if !child::output(cmd!(shell, "cargo nextest --version")).is_ok_and(|output| output.status.success()) {
             return Err(Failure::infra(
                 "run `cargo nextest --version`: it is not installed; `cargo install --locked cargo-nextest`",
             ));
@@ -50,7 +51,6 @@ impl Run {
         let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
         let filters = &self.filters;
         let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {filters...}");
-        let command = command.quiet().ignore_status();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = std::process::Command::from(command);
         // Which has it end all scenarios first.

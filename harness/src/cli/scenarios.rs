@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use mdlab_vm::child;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -24,9 +25,9 @@ pub(super) struct Scenario {
 pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
     let packages = packages(shell)?;
     let selected = packages.iter().flat_map(|package| ["--package", package]);
-    let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {filter...}").quiet();
-    let output = command.ignore_status().output();
-    let output = output.map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
+    let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {filter...}");
+    let output =
+        child::output(command).map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::usage(format!("the scenarios do not build: {cause}")));
@@ -78,7 +79,7 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
 
 /// The packages of the workspace that depend on mdlab, other than mdlab itself.
 pub(super) fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
-    let output = cmd!(shell, "cargo metadata --no-deps --format-version 1").quiet().ignore_status().output();
+    let output = child::output(cmd!(shell, "cargo metadata --no-deps --format-version 1"));
     let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();

@@ -6,11 +6,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use mdlab_vm::Cache;
+use mdlab_vm::{Cache, child};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use crate::cli::child;
 use crate::cli::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
