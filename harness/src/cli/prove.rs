@@ -1,6 +1,7 @@
 //! `mdlab prove`: scenarios again and again, under load, and whether they come out the same.
 
 mod attempt;
+mod bounded;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,15 +1,12 @@
 //! One run of one scenario, in a process and a folder of its own.
 
-use std::io::{PipeReader, Read, pipe};
-use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use mdlab_vm::{Cache, child};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use mdlab_vm::Cache;
 
+use super::bounded::bounded;
 use crate::cli::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -21,9 +18,6 @@ const LIMIT: Duration = Duration::from_secs(900);
 
 /// The longest that the host hesitates before an answer, in milliseconds.
 const LONGEST_HESITATION: &str = "20";
-
-/// The most that a scenario's output counts for.
-const OUTPUT: usize = 1 << 20;
 
 /// A run to come.
 pub(super) struct Attempt<'a> {
@@ -59,7 +53,7 @@ impl Attempt<'_> {
         if let Some(seed) = self.seed {
             command.env("MDLAB_SEED", seed.to_string());
         }
-        let Some((status, said)) = bounded(command).map_err(failed)? else {
+        let Some((status, said)) = bounded(command, LIMIT).map_err(failed)? else {
             let text = format!("`{name}` did not end within {} s", LIMIT.as_secs());
             return Ok(Ran::Badly(Class::Infra, text));
         };
@@ -77,44 +71,5 @@ impl Attempt<'_> {
             (false, _) if status.signal().is_some() => Ran::Badly(Class::Infra, format!("{status}: {said}")),
             (false, _) => Ran::Badly(Class::Drift, said),
         })
-    }
-}
-
-/// Runs a program to its end, and returns what it printed; nothing if it does not end in time.
-fn bounded(mut command: Command) -> std::io::Result<Option<(ExitStatus, String)>> {
-    let (reader, writer) = pipe()?;
-    command.stdin(std::process::Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    child::end_with_parent(&mut command, Signal::SIGKILL);
-    let mut child = command.spawn()?;
-    // Its ends of the pipe are this process's as well, until they are closed.
-    drop(command);
-    let said = read_until_closed(reader, Instant::now() + LIMIT)?;
-    if said.is_none() {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    Ok(said.map(|said| (status, said)))
-}
-
-/// What comes through a pipe until its last writer closes it, the end of it at least; nothing if that takes too long.
-fn read_until_closed(mut reader: PipeReader, deadline: Instant) -> std::io::Result<Option<String>> {
-    let mut text = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut readable = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut readable, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(0) if left.is_zero() => return Ok(None),
-            Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match reader.read(&mut chunk)? {
-            0 => return Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-            count => text.extend_from_slice(&chunk[..count]),
-        }
-        if text.len() > 2 * OUTPUT {
-            text.drain(..OUTPUT);
-        }
     }
 }
