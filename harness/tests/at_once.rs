@@ -9,7 +9,7 @@ use mdlab_vm::Cache;
 
 mod workspace;
 
-use workspace::{run, said};
+use workspace::{mdlab, said};
 
 /// Runs at the same time.
 const AT_ONCE: usize = 20;
@@ -22,7 +22,7 @@ fn twenty_runs_at_once_boot_once() {
     let folder = tempfile::tempdir_in(users.path("")).unwrap();
     symlink(users.path("packages"), folder.path().join("packages")).unwrap();
     let start = || {
-        let mut command = run(&["mirror::creates_and_stops::tool_1"]);
+        let mut command = mdlab(&["run", "mirror::creates_and_stops::tool_1"]);
         command.env("MDLAB_CACHE", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
