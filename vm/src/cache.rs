@@ -13,6 +13,24 @@ pub struct Cache {
     root: PathBuf,
 }
 
+/// A folder for files that are needed for a moment. It is removed when dropped.
+///
+/// Its lock says that it is in use. A number of its owner would not: it may be another process's by now, and processes in
+/// another namespace, who may share the cache, have numbers of their own.
+#[derive(Debug)]
+pub struct Scratch {
+    // Dropped in this order: what is not locked is taken to be abandoned.
+    folder: tempfile::TempDir,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 impl Cache {
     /// Opens the cache of this user: `MDLAB_CACHE`, or `mdlab` below `XDG_CACHE_HOME` or `~/.cache`.
     pub fn open() -> Result<Self> {
@@ -92,20 +110,22 @@ impl Cache {
         tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).context("make a folder in", parent)
     }
 
-    /// Makes a folder for files that are needed for a moment. It is removed when dropped; those that a killed process left
-    /// behind are removed here.
-    pub fn scratch(&self) -> Result<tempfile::TempDir> {
+    /// Makes a folder for files that are needed for a moment. Those that a killed process left behind are removed here.
+    pub fn scratch(&self) -> Result<Scratch> {
         let parent = self.folder("scratch")?;
+        // Held until this folder is locked: another process must not find it before that.
+        let making = self.lock_file("scratch")?;
+        making.lock().context("lock", &parent)?;
         for entry in parent.read_dir().context("list", &parent)?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let owner = name.split('.').next().unwrap_or_default();
-            if !Path::new("/proc").join(owner).exists() {
-                // Another process may be doing the same.
+            if File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+                // Its owner may have removed it a moment ago; and what cannot be removed is in nobody's way.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
-        let prefix = format!("{}.", std::process::id());
-        tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent).context("make a folder in", &parent)
+        let folder = tempfile::tempdir_in(&parent).context("make a folder in", &parent)?;
+        let lock = File::open(folder.path()).context("open", folder.path())?;
+        lock.lock().context("lock", folder.path())?;
+        Ok(Scratch { folder, _lock: lock })
     }
 
     /// Puts a filled folder in an entry's place, replacing what was there.

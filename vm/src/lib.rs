@@ -32,7 +32,7 @@ mod report;
 mod stored;
 
 pub use accel::{Accel, AccelChoice};
-pub use cache::Cache;
+pub use cache::{Cache, Scratch};
 pub use digest::Digest;
 pub use error::{Class, Error, Notice, Result};
 pub use fork::Fork;
