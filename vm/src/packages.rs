@@ -86,7 +86,16 @@ impl Packages {
         Self::find_or_fetch(cache, suite, "kernel", Wanted::Followed("linux-image-cloud-amd64", &parts), notice)
     }
 
-    /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*).
+    /// Removes the kernel of a suite from the cache: the next to ask for it gets the newest.
+    pub(crate) fn forget_kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<()> {
+        let name = format!("packages/{}/kernel", suite.name());
+        let _lock = cache.lock(&name, notice)?;
+        let folder = cache.path(&name);
+        fs::remove_dir_all(&folder).context("remove", &folder)
+    }
+
+    /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*). Debian has them for as long as it has
+    /// the kernel: that there are none of that name any more is an error of the class usage.
     pub(crate) fn headers(cache: &Cache, suite: &Suite, release: &str, notice: Notice) -> Result<Self> {
         let name = format!("linux-headers-{release}");
         let wanted = Wanted::And(&name, &["linux-headers-", "linux-kbuild-"]);
@@ -169,14 +178,14 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
             run(cmd!(shell, "apt-get install --yes --no-install-recommends --download-only {names...}"))?;
         }
         Wanted::Followed(name, prefixes) => {
-            let names = follow(&shell, name, prefixes)?;
+            let names = follow(&shell, suite, name, prefixes)?;
             if names.is_empty() {
                 return Err(Error::infra(format!("follow the dependencies of `{name}`: there are none")));
             }
             run(cmd!(shell, "apt-get download {names...}"))?;
         }
         Wanted::And(name, prefixes) => {
-            let mut names = follow(&shell, name, prefixes)?;
+            let mut names = follow(&shell, suite, name, prefixes)?;
             names.insert(name.to_owned());
             run(cmd!(shell, "apt-get download {names...}"))?;
         }
@@ -272,11 +281,11 @@ fn update(shell: &Shell, suite: &Suite) -> Result<()> {
 }
 
 /// What a package depends on, step by step, as far as its name begins with one of the prefixes.
-fn follow(shell: &Shell, name: &str, prefixes: &[&str]) -> Result<BTreeSet<String>> {
+fn follow(shell: &Shell, suite: &Suite, name: &str, prefixes: &[&str]) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut open = vec![name.to_owned()];
     while let Some(name) = open.pop() {
-        let text = run(cmd!(shell, "apt-cache show --no-all-versions {name}"))?;
+        let text = show(shell, suite, &name)?;
         let depends = text.lines().filter_map(|line| line.strip_prefix("Depends: "));
         for word in depends.flat_map(|list| list.split([',', '|'])) {
             let word = word.split_whitespace().next().unwrap_or_default();
@@ -286,6 +295,31 @@ fn follow(shell: &Shell, name: &str, prefixes: &[&str]) -> Result<BTreeSet<Strin
         }
     }
     Ok(found)
+}
+
+/// What the suite's list says of a package.
+fn show(shell: &Shell, suite: &Suite, name: &str) -> Result<String> {
+    run(cmd!(shell, "apt-cache show --no-all-versions {name}")).map_err(|error| {
+        if !error.message.contains("No packages found") {
+            return error;
+        }
+        let like_it = match alike(shell, name) {
+            names if names.is_empty() => String::new(),
+            names => format!(", but {}", names.join(", ")),
+        };
+        Error::usage(format!("find `{name}` in Debian's suite `{}`: there is none of that name{like_it}", suite.name()))
+    })
+}
+
+/// Packages whose names differ from a name in their numbers only: those of other versions.
+fn alike(shell: &Shell, name: &str) -> Vec<String> {
+    let unnumbered = |name: &str| name.replace(|c: char| c.is_ascii_digit() || ".+".contains(c), "");
+    let begin: String = name.chars().take_while(|c| !c.is_ascii_digit()).collect();
+    let names = run(cmd!(shell, "apt-cache pkgnames {begin}")).unwrap_or_default();
+    let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+    names.retain(|other| unnumbered(other) == unnumbered(name));
+    names.sort();
+    names
 }
 
 fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
@@ -304,4 +338,47 @@ pub(crate) fn run(command: xshell::Cmd) -> Result<String> {
     let tail: Vec<&str> = stderr.lines().rev().take(8).collect();
     let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
     Err(Error::infra(format!("run `{name}`: {}\n  {tail}", output.status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A shell whose `apt-cache` is this script.
+    fn with_apt_cache(script: &str) -> (tempfile::TempDir, Shell) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("apt-cache");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let shell = Shell::new().unwrap();
+        shell.set_var("PATH", folder.path());
+        (folder, shell)
+    }
+
+    fn refusal(script: &str) -> Error {
+        let (_folder, shell) = with_apt_cache(script);
+        show(&shell, &"bookworm".parse().unwrap(), "linux-headers-6.1.0-50-cloud-amd64").unwrap_err()
+    }
+
+    #[test]
+    fn a_package_that_is_gone_is_told_from_a_list_that_cannot_be_read() {
+        let names = [
+            "linux-headers-6.1.0-56-amd64",
+            "linux-headers-6.1.0-56-cloud-amd64",
+            "linux-headers-6.1.0-56-common",
+            "linux-headers-cloud-amd64",
+        ];
+        let gone = format!(
+            "case $1 in show) echo 'E: No packages found' >&2; exit 100;; esac\nprintf '%s\\n' {}",
+            names.join(" ")
+        );
+        let error = refusal(&gone);
+        let expected = "find `linux-headers-6.1.0-50-cloud-amd64` in Debian's suite `bookworm`: there is none of that name, \
+                        but linux-headers-6.1.0-56-cloud-amd64";
+        assert_eq!((error.class, error.message.as_str()), (crate::Class::Usage, expected));
+        let error = refusal("echo 'E: The package lists could not be read' >&2; exit 100");
+        assert_eq!(error.class, crate::Class::Infra);
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mdlab::Failure;
-use mdlab_vm::{Cache, Headers, Kernel, KernelSource, Notice, Packages, Suite};
+use mdlab_vm::{Cache, Headers, Kernel, Notice, Packages, Suite};
 use xshell::{Shell, cmd};
 
 use crate::planted::Kind;
@@ -57,8 +57,7 @@ impl Workshop {
                 Ok(Self { tree, bench: Bench::Mdadm { version } })
             }
             Kind::Md => {
-                let kernel = Kernel::find(&KernelSource::Debian(suite.clone()), cache, notice)?;
-                let headers = Headers::find(&suite, kernel.release(), cache, notice)?;
+                let (kernel, headers) = Headers::with_kernel(&suite, cache, notice)?;
                 let image = Packages::kernel(cache, &suite, notice)?.root().join("boot");
                 let image = image.join(format!("vmlinuz-{}", kernel.release()));
                 let modules = cache.path("mutants/lib/modules").join(kernel.release());
