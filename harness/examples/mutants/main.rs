@@ -13,6 +13,7 @@ use mdlab::{Class, Failure};
 use mdlab_vm::Cache;
 
 mod planted;
+mod shown;
 mod table;
 mod tree;
 mod trial;

@@ -71,10 +71,14 @@ pub(crate) fn find(words: &[String]) -> Result<Vec<Mutant>, Failure> {
     }
 }
 
-/// Reads a patch's header: a sentence on what it breaks, then lines such as `Scenarios: members data`.
 fn read(kind: Kind, path: &Path) -> Result<Mutant, Failure> {
     let text =
         fs::read_to_string(path).map_err(|error| Failure::infra(format!("read `{}`: {error}", path.display())))?;
+    parse(kind, path, &text)
+}
+
+/// Reads a patch's header: a sentence on what it breaks, then lines such as `Scenarios: members data`.
+fn parse(kind: Kind, path: &Path, text: &str) -> Result<Mutant, Failure> {
     let header: Vec<&str> = text.lines().take_while(|line| !line.starts_with("--- ")).collect();
     let field = |name: &str| header.iter().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned());
     let breaks = header.iter().take_while(|line| !line.contains(": ") && !line.is_empty());
@@ -95,4 +99,54 @@ fn read(kind: Kind, path: &Path) -> Result<Mutant, Failure> {
         unseen: field("Unseen:"),
         patch: path.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mdlab::Class;
+
+    use super::*;
+
+    const DIFF: &str = "--- a/md.c\n+++ b/md.c\n@@ -1 +1 @@\n-one\n+two\nUnseen: no\nReverts: no\n";
+
+    fn parsed(header: &str) -> Result<Mutant, Failure> {
+        parse(Kind::Md, Path::new("/planted/bit-lost.patch"), &format!("{header}{DIFF}"))
+    }
+
+    #[test]
+    fn a_header_is_read_and_the_patch_below_it_is_not() {
+        let mutant = parsed("A bit is lost\nwhen it is set.\n\nScenarios: members data\n").unwrap();
+        assert_eq!((mutant.name.as_str(), mutant.breaks.as_str()), ("md/bit-lost", "A bit is lost when it is set."));
+        assert_eq!(mutant.scenarios, ["members", "data"]);
+        assert_eq!((mutant.reverts, mutant.unseen), (None, None));
+    }
+
+    #[test]
+    fn what_a_patch_reverts_and_why_it_is_not_seen_are_read() {
+        let header =
+            "A bit is lost.\nScenarios: data\nReverts: 0123456789ab (\"md: lose no bit\")\nUnseen: it is set again\n";
+        let mutant = parsed(header).unwrap();
+        assert_eq!(mutant.breaks, "A bit is lost.");
+        assert_eq!(mutant.reverts.as_deref(), Some("0123456789ab (\"md: lose no bit\")"));
+        assert_eq!(mutant.unseen.as_deref(), Some("it is set again"));
+    }
+
+    #[test]
+    fn a_patch_without_description_or_scenarios_is_refused() {
+        for header in
+            ["", "Scenarios: data\n", "\nScenarios: data\n", "A bit is lost.\n", "A bit is lost.\nScenarios:\n"]
+        {
+            let failure = parsed(header).unwrap_err();
+            assert_eq!(failure.class, Class::Usage, "{header}");
+            let expected = "read the header of `/planted/bit-lost.patch`: expected a sentence on what it breaks";
+            assert!(failure.message.starts_with(expected), "{failure}");
+        }
+    }
+
+    #[test]
+    fn every_patch_of_the_project_can_be_read() {
+        let mutants = find(&[]).unwrap();
+        assert!(mutants.len() > 50, "only {} were found", mutants.len());
+        assert_eq!(find(&["nothing is called so".into()]).unwrap_err().class, Class::Usage);
+    }
 }

@@ -7,6 +7,8 @@ use std::{fs, process};
 use mdlab::{Class, Failure};
 use mdlab_vm::Cache;
 
+use crate::shown::failures;
+
 /// Seconds after which a run is ended from outside. Each scenario bounds itself, so this is for none of them.
 const LIMIT: &str = "3600";
 
@@ -114,31 +116,4 @@ fn whole_run(how: &str) -> Failed {
 /// Statuses that say nothing of what was tried, but that the laboratory is at fault.
 fn broken(status: i32) -> bool {
     [Class::Infra, Class::Usage].iter().any(|class| i32::from(class.exit_status()) == status)
-}
-
-const CLASSES: [&str; 6] = ["drift", "usage", "kernel", "boot", "tool", "infra"];
-
-/// The failures that the test runner has shown, each at the line that names its scenario. A scenario's own assertion, which
-/// names no class, is drift.
-fn failures(log: &str) -> Vec<Failed> {
-    let mut found: Vec<Failed> = Vec::new();
-    let shown = log.split("Summary [").next().unwrap_or_default();
-    for line in shown.lines() {
-        let line = line.trim();
-        let failing = ["FAIL [", "SIGABRT [", "SIGKILL [", "SIGSEGV ["].iter().any(|status| line.starts_with(status));
-        if failing && let Some(scenario) = line.split_whitespace().last() {
-            found.push(Failed { scenario: scenario.to_owned(), how: String::new() });
-        } else if let Some(last) = found.last_mut()
-            && last.how.is_empty()
-            && let Some((class, text)) = line.split_once(": ")
-            && CLASSES.contains(&class)
-        {
-            let channels = text.split_once(" differ from the snapshots").map(|(channels, _)| channels);
-            last.how = channels.map_or_else(|| class.to_owned(), |channels| format!("{class}: {channels}"));
-        }
-    }
-    for failed in found.iter_mut().filter(|failed| failed.how.is_empty()) {
-        failed.how = "drift: its own assertion".to_owned();
-    }
-    found
 }
