@@ -6,6 +6,7 @@ mod agent;
 mod ended;
 mod host;
 mod kernel;
+mod mounts;
 #[path = "../qemu/mod.rs"]
 mod qemu;
 mod tool;
