@@ -1,6 +1,6 @@
 //! Programs that must not outlive the process that starts them, however it ends.
 
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
@@ -20,7 +20,11 @@ pub fn end_with_parent(command: &mut Command, signal: Signal) {
 pub fn output(command: impl Into<Command>) -> std::io::Result<Output> {
     let mut command = command.into();
     end_with_parent(&mut command, Signal::SIGTERM);
-    command.output()
+    command.output().map_err(|error| match error.kind() {
+        // The system's own words leave open which file is meant.
+        ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "command not found"),
+        _ => error,
+    })
 }
 
 /// Asks for a signal at the parent's death, between fork and exec.
