@@ -1,6 +1,7 @@
 //! Where evidence is written: below the target folder of the workspace that a run belongs to.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -45,8 +46,9 @@ const RECORDING: &str = "recording.json";
 pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Failure> {
     let path = folder.join(RECORDING);
     let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write `{}`: {error}", path.display()));
-    let text = serde_json::to_vec(recording).map_err(|error| failed(&error))?;
-    fs::write(&path, text).map_err(|error| failed(&error))
+    let mut file = BufWriter::new(File::create(&path).map_err(|error| failed(&error))?);
+    serde_json::to_writer(&mut file, recording).map_err(|error| failed(&error))?;
+    file.flush().map_err(|error| failed(&error))
 }
 
 /// All recordings below a folder, by the names of their scenarios.

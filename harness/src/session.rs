@@ -55,7 +55,7 @@ impl Session {
             trace: true,
             hesitate: None,
         };
-        match session.receive()? {
+        match session.receive()?.0 {
             Reply::Ready { taint } => {
                 session.watch = Watch::new(taint);
                 match of_taint(taint) {
@@ -270,11 +270,12 @@ impl Session {
         self.answer(&request)?;
         loop {
             match self.receive()? {
-                Reply::Recorded(events) => {
+                (Reply::Recorded(events), bytes) => {
+                    self.recorded += bytes;
                     self.watch.hear(&events);
                     self.events.extend(events);
                 }
-                reply => return Ok(reply),
+                (reply, _) => return Ok(reply),
             }
             if self.recorded > MAX_RECORDED {
                 let limit = MAX_RECORDED >> 20;
@@ -294,10 +295,12 @@ impl Session {
         self.fork.answer(bytes).map_err(|error| self.enrich(error))
     }
 
-    fn receive(&mut self) -> Result<Reply, Failure> {
+    /// What the guest says next, and how many bytes it took.
+    fn receive(&mut self) -> Result<(Reply, usize), Failure> {
         let bytes = self.fork.receive().map_err(|error| self.enrich(error))?;
-        self.recorded += bytes.len();
-        decode(&bytes).map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))
+        let reply = decode(&bytes);
+        let reply = reply.map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))?;
+        Ok((reply, bytes.len()))
     }
 
     fn enrich(&self, error: mdlab_vm::Error) -> Failure {

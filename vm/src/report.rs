@@ -2,7 +2,7 @@
 //!
 //! The beginnings are those of kernel/panic.c, lib/bug.c, arch/x86/kernel/{dumpstack,traps}.c, arch/x86/mm/fault.c,
 //! kernel/hung_task.c, kernel/watchdog.c, kernel/workqueue.c, kernel/rcu/tree_stall.h, kernel/locking/lockdep.c,
-//! lib/list_debug.c, lib/ubsan.c, mm/{page_alloc,slub}.c and mm/{kasan,kfence,kmsan}/report.c, from Linux 5.10 to 7.x.
+//! lib/list_debug.c, lib/ubsan.c, mm/{oom_kill,page_alloc,slub,vmalloc}.c and mm/{kasan,kfence,kmsan}/report.c, from Linux 5.10 to 7.x.
 
 /// A report of the kernel: that it found something wrong with itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +61,16 @@ const SIGNS: [(&str, &str); 39] = [
 ];
 
 /// What a line has in it where whom it is about stands first, a command or a processor.
-const NAMED_SIGNS: [(&str, &str); 3] = [
-    (" invoked oom-killer: ", WANT),
+const NAMED_SIGNS: [(&str, &str); 5] = [
+    (OOM, WANT),
     (": page allocation failure: ", WANT),
+    (": vmalloc: allocation failure", WANT),
+    (": vmalloc error: ", WANT),
     // In newer kernels the processor that found it stands first.
     ("Watchdog detected hard LOCKUP", LOCKUP),
 ];
+
+const OOM: &str = " invoked oom-killer: ";
 
 const WANT: &str = "a want of memory";
 const HUNG_TASK: &str = "a hung task";
@@ -239,16 +243,19 @@ impl<'a> Draft<'a> {
 
     /// Adds a line, if it belongs to it.
     fn takes(&mut self, line: &'a str) -> bool {
-        // Such a report goes from processor to processor.
-        let stuck = [LOCKUP, RCU_STALL].contains(&self.kind);
-        let goes_on =
-            stuck && ["NMI backtrace for cpu", "Sending NMI from CPU", "rcu: "].iter().any(|b| line.starts_with(b));
-        let foreign = self.traced && !self.fenced && !goes_on && !is_detail(line);
+        let again = sign(line).is_none() || line.starts_with("Call Trace:");
+        // It says what memory there is, and ends with whom it killed.
+        let counts = self.title.contains(OOM) && again;
+        // Such a report goes from processor to processor, and to the tasks that it waits for.
+        let next = ["NMI backtrace for cpu", "Sending NMI from CPU", "rcu: ", "task:"];
+        let stuck = [LOCKUP, RCU_STALL].contains(&self.kind) && again && next.iter().any(|next| line.starts_with(next));
+        let foreign = self.traced && !self.fenced && !counts && !stuck && !is_detail(line);
         let another = !self.traced && !self.fenced && self.title != CUT && begins_another(line);
         if self.ended || foreign || another || self.lines.len() >= LONGEST {
             return false;
         }
         self.ended = line.starts_with("---[ end ") || self.fenced && line.starts_with("=====");
+        self.ended |= self.title.contains(OOM) && line.contains("ut of memory: ");
         self.traced |= line == "Call Trace:";
         // What stands before says only that something comes.
         if self.title == CUT

@@ -25,11 +25,8 @@ use crate::{processes, program, rest};
 /// Most bytes of each stream that are sent.
 const OUTPUT: usize = 64 * 1024;
 
-/// How long a killed command may take to end. One that hangs in the kernel never does.
-const DEATH: Duration = Duration::from_secs(5);
-
 /// How often a killed command's descendants are looked for again.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How many files a process may have open, soft and hard: INR_OPEN_CUR and INR_OPEN_MAX of include/uapi/linux/fs.h.
 const OPEN_FILES: [u64; 2] = [1024, 4096];
@@ -235,19 +232,18 @@ impl Plan {
     }
 }
 
-/// Kills a command and all its descendants, and waits for their end. What of them waits uninterruptibly cannot be killed: if
-/// it waits on for as long as the kernel lets it, which then says where, the command hangs in the kernel.
+/// Kills a command and all its descendants, and waits for their end. What cannot be killed for as long as the kernel lets a
+/// task wait hangs there, be it that it waits or that it never comes to an end; the kernel then says where.
 fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
-    let deadline = Deadline::after(DEATH);
-    let root = machine.jobs[job].child.pid;
+    let deadline = Deadline::after(rest::patience());
     while !deadline.passed() {
-        if processes::kill_family(root) == 0 && machine.jobs[job].exit.is_some() {
+        if processes::kill_family(machine.jobs[job].child.pid) == 0 && machine.jobs[job].exit.is_some() {
             return Ok(Exit::TimedOut);
         }
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
-    let hangs = !rest::accuse(machine, processes::blocked_of(root))?.is_empty();
-    Ok(if hangs { Exit::Hung } else { Exit::TimedOut })
+    processes::log_blocked();
+    Ok(Exit::Hung)
 }
 
 /// A file in memory, shown as `/memfd:NAME (deleted)`.

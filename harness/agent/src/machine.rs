@@ -41,12 +41,17 @@ impl Machine {
     /// Waits until something happens, deals with it, and records it. `attributes` are files of sysfs and /proc whose
     /// change, as the kernel notifies it, counts as something. Returns whether nothing happened at all until the deadline.
     pub(crate) fn advance(&mut self, attributes: &[File], deadline: Deadline) -> Result<bool, Failure> {
+        let before = self.recorder.count();
         loop {
-            let quiet = self.turn(attributes, deadline.min(self.link.word()))?;
+            let nothing = self.turn(attributes, deadline.min(self.link.word()))?;
             if self.link.word().passed() {
                 self.send_recording()?;
+            }
+            // What has been recorded was a word, if there was any.
+            if self.link.word().passed() {
                 self.link.record(Vec::new())?;
             }
+            let quiet = nothing && self.recorder.count() == before;
             if !quiet || deadline.passed() {
                 return Ok(quiet);
             }

@@ -75,11 +75,6 @@ impl Blocked {
     }
 }
 
-/// The tasks of a command's family that wait uninterruptibly.
-pub(crate) fn blocked_of(root: Pid) -> Vec<Blocked> {
-    tasks(family(&all(), root.as_raw()).into_iter().map(|pid| Path::new("/proc").join(pid.to_string())))
-}
-
 /// How often a task has been switched away from.
 fn switches(folder: &Path) -> u64 {
     let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
@@ -89,12 +84,8 @@ fn switches(folder: &Path) -> u64 {
 
 /// The tasks that wait uninterruptibly.
 pub(crate) fn blocked() -> Vec<Blocked> {
-    tasks(fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path()))
-}
-
-/// Those of these processes, by their folders.
-fn tasks(processes: impl Iterator<Item = PathBuf>) -> Vec<Blocked> {
-    let tasks = processes.flat_map(|folder| fs::read_dir(folder.join("task")).into_iter().flatten().flatten());
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path().join("task"));
+    let tasks = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
     tasks.filter_map(|task| Blocked::at(task.path())).collect()
 }
 
@@ -126,14 +117,19 @@ fn family(all: &[Process], root: i32) -> HashSet<i32> {
     family
 }
 
+/// Where `num_threads` stands in /proc/PID/stat, counted from the state.
+const THREADS: usize = 17;
+
 /// `pid (comm) state ppid pgrp session ...`; comm may hold anything, spaces and brackets too.
 fn parse(stat: &str) -> Option<Process> {
     let (pid, rest) = stat.split_once(" (")?;
     let (_, rest) = rest.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
+    // As long as another of its threads lives, so does the process.
+    let alone = || rest.split(' ').nth(THREADS).is_none_or(|count| count.parse::<u64>().is_ok_and(|count| count <= 1));
     let state = match fields.next()? {
         "R" => State::Running,
-        "Z" | "X" => State::Dead,
+        "Z" | "X" if alone() => State::Dead,
         "D" => State::Blocked,
         _ => State::Waiting,
     };
@@ -152,6 +148,9 @@ mod tests {
         assert_eq!(process, Process { pid: 42, parent: 7, session: 40, state: State::Waiting });
         assert_eq!(parse("42 (x) Z 1 2 3 0").unwrap().state, State::Dead);
         assert_eq!(parse("42 (x) D 1 2 3 0").unwrap().state, State::Blocked);
+        let threads =
+            |count: u32| parse(&format!("42 (x) Z 1 2 3 0 -1 4 0 0 0 0 1 1 0 0 20 0 {count} 0")).unwrap().state;
+        assert_eq!([threads(1), threads(2)], [State::Dead, State::Waiting]);
         assert_eq!(parse("nonsense"), None);
     }
 

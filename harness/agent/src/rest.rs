@@ -31,13 +31,8 @@ pub(crate) fn rest(machine: &mut Machine) -> Result<Reply, Failure> {
 
 /// Gives the kernel the time to report tasks that wait uninterruptibly; returns those that wait all the same, of whom it then
 /// says where they are, also if it does not count them as hung: those that could be killed.
-///
-/// Its watchdog looks every so many seconds for tasks that it found waiting the last time already, so it speaks after twice
-/// as many at the latest. Under a clock that jumps to the next timer they cost next to nothing.
 pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result<Vec<String>, Failure> {
-    let patience = fs::read_to_string(PATIENCE).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let patience = patience.filter(|seconds| (1..=LONGEST).contains(seconds)).unwrap_or(DEFAULT);
-    let deadline = Deadline::after(Duration::from_secs(2 * patience) + LOOK);
+    let deadline = Deadline::after(patience());
     while !blocked.is_empty() && !deadline.passed() {
         let look = Deadline::after(LOOK);
         while !look.passed() {
@@ -49,4 +44,13 @@ pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result
         processes::log_blocked();
     }
     Ok(blocked.into_iter().map(|task| task.name).collect())
+}
+
+/// How long a task may wait uninterruptibly until the kernel has reported it. Its watchdog looks every so many seconds for
+/// tasks that it found waiting the last time already, so it speaks after twice as many at the latest. Under a clock that
+/// jumps to the next timer they cost next to nothing.
+pub(crate) fn patience() -> Duration {
+    let seconds = fs::read_to_string(PATIENCE).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let seconds = seconds.filter(|seconds| (1..=LONGEST).contains(seconds)).unwrap_or(DEFAULT);
+    Duration::from_secs(2 * seconds) + LOOK
 }

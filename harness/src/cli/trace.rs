@@ -103,7 +103,9 @@ impl Trace {
             }
             // A guest that is gone, or never ran the command, has nothing to show.
             if outcome.as_ref().map_or_else(|failure| failure.class == Class::Tool, |_| true) {
-                session.end_step(&format!("step {number}"))?;
+                let ended = session.end_step(&format!("step {number}")).map(drop);
+                // A guest that was cut short has nothing to show either: what cut it short is what matters.
+                outcome.as_ref().map_or(Ok(()), |_| ended)?;
             }
             let command = outcome?;
             if command.exit != Some(Exit::Status(0)) {

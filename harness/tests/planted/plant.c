@@ -58,6 +58,13 @@ static noinline void plant_masked(void)
 		IDLY;
 }
 
+/* It sleeps and wakes, and never looks whether somebody wants its end. */
+static noinline void plant_retry(void)
+{
+	for (;;)
+		msleep(100);
+}
+
 static noinline void plant_panic(void)
 {
 	panic("planted");
@@ -73,6 +80,7 @@ static const struct {
 	{ "atomic", plant_atomic },
 	{ "lockup", plant_lockup },
 	{ "masked", plant_masked },
+	{ "retry", plant_retry },
 	{ "panic", plant_panic },
 };
 

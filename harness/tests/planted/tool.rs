@@ -4,12 +4,12 @@ use mdlab::Class;
 
 use crate::ended::{ends, trace};
 
-/// It works for most of a second of every ten, so that what it costs to show how it goes on for a minute is bounded; it is
-/// silent for longer than the host's patience.
+/// It works for a third of its time, so that what it costs to show how it goes on for a minute is bounded, and is silent for
+/// longer than the host's patience.
 #[test]
 fn a_job_that_works_for_ever() {
-    let mut command = trace(&["sh -c 'while :; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; sleep 5; done &'"]);
-    command.env("MDLAB_PATIENCE", "5");
+    let mut command = trace(&["sh -c 'while :; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; sleep 2; done &'"]);
+    command.env("MDLAB_PATIENCE", "15");
     ends(command)
         .is(Class::Tool, "the guest did not settle within 60 s of virtual time: `sh` (process ")
         .says(" has ended, and left something behind that does not end\n")
@@ -34,6 +34,15 @@ fn commands_that_want_more_memory_than_there_is() {
     ends(trace(&["sh -c 'for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=110M count=2 & done; wait'"]))
         .is(Class::Kernel, "the kernel reported a want of memory: dd invoked oom-killer: ")
         .says("for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=110M count=2 & done; wait' (exit 0)\n")
+        .has_evidence();
+}
+
+/// Each of its programs has an argument vector of 96 KiB, which is recorded.
+#[test]
+fn a_command_that_would_be_recorded_for_ever() {
+    let arguments = "a=$(printf %01000d 0); a=\"$a $a $a $a\"; a=\"$a $a $a $a $a $a $a $a\"";
+    ends(trace(&[&format!("sh -c '{arguments}; while :; do /usr/bin/true $a $a $a; done'")]))
+        .is(Class::Tool, "expected a step to record at most 16 MiB, got more")
         .has_evidence();
 }
 

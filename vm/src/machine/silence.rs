@@ -34,11 +34,12 @@ impl Machine {
                 Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console"))
             }
             Ok(false) => Error::new(self.blame, format!("{text}, and does not react to being interrupted")),
-            // So it runs, and no timer of its has fired for seconds.
-            Err(error) if error.message.contains(TOO_MANY) => {
-                Error::new(self.blame, format!("{text}; it takes no interrupts, and its registers show where it is"))
-            }
-            Err(error) => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
+            Err(error) => match gone(&mut self.process, self.blame) {
+                Some(Error { class, message, .. }) => {
+                    Error::new(class, format!("{text}, and was to be interrupted: {message}"))
+                }
+                None => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
+            },
         }
     }
 
@@ -66,12 +67,9 @@ impl Machine {
             }
             match self.events() {
                 Ok(_) => {}
-                Err(error) if error.message.contains(TOO_MANY) => return Err(error),
+                Err(error) if error.class == Class::Infra || error.message.contains(TOO_MANY) => return Err(error),
                 // Its end is what was asked for.
-                Err(error) if error.class != Class::Infra => {
-                    return Ok(self.console.tail().contains("Kernel panic - "));
-                }
-                Err(error) => return Err(error),
+                Err(_) => return Ok(self.console.tail().contains("Kernel panic - ")),
             }
         }
         Ok(false)
@@ -82,6 +80,7 @@ impl Machine {
 pub(super) fn gone(process: &mut Process, blame: Class) -> Option<Error> {
     let cause = process.obituary()?;
     Some(match cause.contains(TOO_MANY) {
+        // So it runs, and no timer of its has fired for seconds.
         true => Error::new(blame, format!("the guest takes no interrupts, and QEMU has given up on it: {cause}")),
         false => Error::infra(format!("QEMU has gone: {cause}")),
     })

@@ -78,6 +78,13 @@ fn a_stall_is_one_report_however_many_processors_it_shows() {
 [   25.1]  default_idle+0xb/0x10
 [   25.1]  </TASK>
 [   25.1] rcu: rcu_preempt kthread starved for 5252 jiffies! g1 f0x0 RCU_GP_WAIT_FQS(5) ->state=0x0 ->cpu=0
+[   25.1] rcu: \tUnless rcu_preempt kthread gets sufficient CPU time, OOM is now expected behavior.
+[   25.1] rcu: RCU grace-period kthread stack dump:
+[   25.1] task:rcu_preempt     state:R  running task     stack:0     pid:14    ppid:2      flags:0x00004000
+[   25.1] Call Trace:
+[   25.1]  <TASK>
+[   25.1]  schedule+0x5a/0xd0
+[   25.1]  </TASK>
 [   25.1] rcu: Stack dump where RCU GP kthread last ran:
 [   25.1] Sending NMI from CPU 0 to CPUs 0:
 [   25.1] NMI backtrace for cpu 0
@@ -89,7 +96,36 @@ fn a_stall_is_one_report_however_many_processors_it_shows() {
 [   25.2] md: md0 stopped.
 ");
     assert!(report.kind == RCU_STALL && report.text.ends_with(" </TASK>"), "{report:?}");
-    assert_eq!(report.text.lines().count(), 19);
+    assert_eq!(report.text.lines().count(), 26);
+    let stall = report.text.clone() + "\nrcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n";
+    assert_eq!(found(&stall).len(), 2);
+}
+
+#[test]
+fn a_want_of_memory_says_whom_it_killed() {
+    let text = "\
+[    9.1] dd invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
+[    9.1] CPU: 0 PID: 105 Comm: dd Not tainted 6.1.0-50-cloud-amd64 #1  Debian 6.1.176-1
+[    9.1] Call Trace:
+[    9.1]  <TASK>
+[    9.1]  dump_stack_lvl+0x44/0x5c
+[    9.1]  </TASK>
+[    9.1] Mem-Info:
+[    9.1] active_anon:30 inactive_anon:43000 isolated_anon:0
+                  active_file:0 inactive_file:0 isolated_file:0
+[    9.1] Tasks state (memory values in pages):
+[    9.1] [    105]     0   105    28743    28500   237568        0             0 dd
+[    9.1] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task=dd,pid=105,uid=0
+[    9.1] Out of memory: Killed process 105 (dd) total-vm:114972kB, anon-rss:112640kB, file-rss:1280kB
+[    9.2] md: md0 stopped.
+";
+    let report = one(text);
+    assert!(report.kind == WANT && report.text.contains("Killed process 105 (dd)"), "{report:?}");
+    assert!(!report.text.contains("md0"));
+    // Whatever else goes wrong meanwhile is a report of its own.
+    let worse = text
+        .replace("[    9.1] Tasks state", "[    9.1] BUG: Bad page state in process dd  pfn:1\n[    9.1] Tasks state");
+    assert_eq!(found(&worse).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [WANT, "a page corruption"]);
 }
 
 #[test]

@@ -106,6 +106,11 @@ impl Recorder {
         fresh.into_iter().for_each(|what| self.push(what));
     }
 
+    /// How many events were recorded so far, or are about to be.
+    pub(crate) fn count(&self) -> u64 {
+        self.places
+    }
+
     /// Forgets everything that is recorded and all that the sources have to say.
     pub(crate) fn forget(&mut self) {
         self.drain();
