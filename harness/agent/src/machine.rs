@@ -65,7 +65,13 @@ impl Machine {
         self.children.read_signal().attempt(|| "read the signalfd".into())?;
         while let Some((child, change)) = next_change() {
             quiet = false;
-            self.tracer.handle(child, change, &mut self.recorder);
+            if let Some(stop) = self.tracer.handle(child, change, &mut self.recorder) {
+                // If this is what the kernel dies of, nothing that came before is lost.
+                if stop.matters {
+                    self.send_recording()?;
+                }
+                stop.resume();
+            }
             if let Change::Ended(exit) = change {
                 self.jobs.iter_mut().for_each(|job| job.note(child, exit));
             }

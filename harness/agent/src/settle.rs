@@ -71,7 +71,8 @@ pub(crate) fn wait(machine: &mut Machine, md: bool, limit: Duration) -> Result<O
             let (md, commands) = (join(reasons), join(commands));
             let known = !md.is_empty() || !commands.is_empty();
             let endless = || if known { String::new() } else { "events do not cease".to_owned() };
-            let udev = missing.unwrap_or_else(endless);
+            let gone = || if udevd_runs() { "" } else { "udevd has been killed: " };
+            let udev = missing.map_or_else(endless, |missing| format!("{}{missing}", gone()));
             return Ok(Some(Unsettled { md, udev, commands, blocked: String::new() }));
         }
         if !reasons.is_empty() {
@@ -133,9 +134,12 @@ fn sequence() -> Result<u64, Failure> {
 
 /// Whether udevd lives and its queue is empty, so that what it has not announced it never will.
 fn udev_has_nothing_to_do() -> bool {
-    let lives = fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
+    udevd_runs() && !Path::new(QUEUE).exists()
+}
+
+fn udevd_runs() -> bool {
+    fs::read_dir("/proc").into_iter().flatten().flatten().any(|entry| {
         fs::read_to_string(entry.path().join("comm"))
             .is_ok_and(|name| ["systemd-udevd", "(udev-worker)", "udevd"].contains(&name.trim()))
-    });
-    lives && !Path::new(QUEUE).exists()
+    })
 }

@@ -13,6 +13,7 @@ use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
 use crate::printable::printable_json;
+use crate::recording::Recording;
 use crate::session::Session;
 use crate::story::Story;
 
@@ -63,7 +64,8 @@ impl Trace {
         let laboratory = Laboratory::open(choice, &mut notice)?;
         let mut session = laboratory.fork()?;
         let outcome = self.record(&mut session, lines).map_err(|failure| session.blame(failure));
-        self.show(&session)?;
+        // With what a step recorded that has not ended.
+        self.show(&session.evidence())?;
         outcome.map_err(|mut failure| {
             // Another command line has another folder, so that none takes another's evidence away.
             let title = format!("trace-{}", &Digest::of(self.again(choice).as_bytes()).short()[..8]);
@@ -117,8 +119,7 @@ impl Trace {
         session.end()
     }
 
-    fn show(&self, session: &Session) -> Result<(), Failure> {
-        let recording = session.recording();
+    fn show(&self, recording: &Recording) -> Result<(), Failure> {
         let json = |value: serde_json::Result<String>| match value {
             Ok(text) => Ok(printable_json(&text).into_owned() + "\n"),
             Err(error) => Err(Failure::infra(format!("encode: {error}"))),

@@ -5,6 +5,7 @@ use mdlab_protocol::{ProcessChange, Syscall, Value, What};
 use super::*;
 use crate::children::{Change, next_change};
 use crate::recorder::Recorder;
+use crate::trace::Stop;
 
 /// What was recorded of a command, and how it ended.
 struct Run {
@@ -28,7 +29,7 @@ fn run_to_end(command: &Command) -> Run {
     let exit = 'ended: loop {
         wait_for_a_change();
         while let Some((pid, change)) = next_change() {
-            tracer.handle(pid, change, &mut recorder);
+            tracer.handle(pid, change, &mut recorder).into_iter().for_each(Stop::resume);
             if let (true, Change::Ended(exit)) = (pid == child.pid, change) {
                 break 'ended exit;
             }
@@ -165,7 +166,7 @@ fn a_program_without_its_interpreter_is_the_agents_failure() {
     loop {
         wait_for_a_change();
         let (pid, change) = next_change().unwrap();
-        tracer.handle(pid, change, &mut recorder);
+        tracer.handle(pid, change, &mut recorder).into_iter().for_each(Stop::resume);
         if matches!(change, Change::Ended(_)) {
             break;
         }

@@ -20,6 +20,8 @@ pub(super) struct Pending {
     arguments: Vec<(String, Value)>,
     later: Option<Later>,
     closing: Option<Closing>,
+    /// It does more than to look: it writes to a device or an attribute, or is a request that returns nothing.
+    pub(super) alters: bool,
 }
 
 /// An argument that the kernel fills in.
@@ -50,7 +52,7 @@ pub(super) fn enter(tracee: &mut Tracee, call: &'static Call, registers: &[u64; 
 
 /// Completes a call at its end.
 pub(super) fn leave(tracee: &mut Tracee, pending: Pending, result: i64) -> Vec<What> {
-    let Pending { name, mut arguments, later, closing } = pending;
+    let Pending { name, mut arguments, later, closing, .. } = pending;
     if let Some(Later { index, address, source }) = later {
         let value = match source {
             Source::Buffer if result >= 0 => Some(buffer(tracee, address, result as u64)),
@@ -131,18 +133,23 @@ impl Entry<'_> {
     fn decode(mut self, md: &[u32]) -> Pending {
         let mut arguments = Vec::new();
         let mut later = None;
+        let mut alters = false;
         for (index, (name, kind)) in self.call.arguments.iter().enumerate() {
             let address = self.registers[index];
             match kind {
                 Kind::Read => later = Some(Later { index: arguments.len(), address, source: Source::Buffer }),
                 Kind::Argp => {
                     let request = Request::new(self.registers[index - 1]);
+                    alters = request.writes() == 0;
                     if request.writes() > 0 && address != 0 {
                         later = Some(Later { index: arguments.len(), address, source: Source::Ioctl(request) });
                     }
                     arguments.extend(self.argp(request, address).map(|value| ((*name).to_owned(), value)));
                 }
-                _ => arguments.extend(self.argument(index, *kind).map(|value| ((*name).to_owned(), value))),
+                _ => {
+                    alters |= matches!(kind, Kind::Written | Kind::WrittenVector);
+                    arguments.extend(self.argument(index, *kind).map(|value| ((*name).to_owned(), value)));
+                }
             }
         }
         if self.call.uses_offset()
@@ -152,7 +159,8 @@ impl Entry<'_> {
             arguments.push(("offset".into(), Value::Int(offset)));
         }
         let closing = self.closing(md);
-        Pending { name: self.call.name, arguments, later, closing }
+        alters &= !places::STREAMS.contains(&self.open_on.as_str());
+        Pending { name: self.call.name, arguments, later, closing, alters }
     }
 
     /// An argument that the program gives, `None` if there is none.

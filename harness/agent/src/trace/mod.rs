@@ -87,8 +87,8 @@ impl Tracer {
         Ok(())
     }
 
-    /// Takes a change of a child; one that is not traced is none of its business.
-    pub(crate) fn handle(&mut self, child: Pid, change: Change, recorder: &mut Recorder) {
+    /// Takes a change of a child; one that is not traced is none of its business. One that has stopped waits to be resumed.
+    pub(crate) fn handle(&mut self, child: Pid, change: Change, recorder: &mut Recorder) -> Option<Stop> {
         match change {
             Change::Ended(exit) => {
                 if let Some(state) = self.tracees.remove(&child)
@@ -96,6 +96,7 @@ impl Tracer {
                 {
                     push_process(recorder, state.tracee.pid, ProcessChange::Exited(exit));
                 }
+                None
             }
             Change::Stopped { signal, event } => {
                 let inherited = match event {
@@ -108,8 +109,30 @@ impl Tracer {
                 let Self { tracees, md } = self;
                 let state = tracees.entry(child).or_insert_with(|| State::born(child, None, recorder));
                 state.pending = inherited.or(state.pending.take());
-                state.stopped(signal, event, md, recorder);
+                Some(state.stopped(signal, event, md, recorder))
             }
+        }
+    }
+}
+
+/// A thread that has stopped.
+#[must_use = "it waits to be resumed"]
+pub(crate) struct Stop {
+    thread: Pid,
+    request: libc::c_uint,
+    signal: i32,
+    /// It is about to alter something, which may be the last that happens in this kernel.
+    pub(crate) matters: bool,
+}
+
+impl Stop {
+    /// Lets the thread go on. It may have been killed meanwhile; its end will be reported.
+    pub(crate) fn resume(self) {
+        // SAFETY: none of the requests that are passed here takes a pointer; the last argument is a signal's number.
+        let result = unsafe { libc::ptrace(self.request, self.thread.as_raw(), 0usize, self.signal as usize) };
+        match Errno::result(result) {
+            Ok(_) | Err(Errno::ESRCH) => {}
+            Err(error) => crate::console::say(&format!("resume the traced process `{}`: {error}", self.thread)),
         }
     }
 }
@@ -144,8 +167,8 @@ impl State {
         Self { tracee, pending: None }
     }
 
-    fn stopped(&mut self, signal: i32, event: i32, md: &[u32], recorder: &mut Recorder) {
-        let mut deliver = 0;
+    fn stopped(&mut self, signal: i32, event: i32, md: &[u32], recorder: &mut Recorder) -> Stop {
+        let (thread, mut deliver) = (self.tracee.tid, 0);
         match (signal, event) {
             (CALL_STOP, 0) => self.call_returns(recorder),
             (_, libc::PTRACE_EVENT_SECCOMP) => self.call_begins(md, recorder),
@@ -155,14 +178,15 @@ impl State {
             }
             // A group stop: leave it stopped until SIGCONT.
             (libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU, EVENT_STOP) => {
-                return self.resume(libc::PTRACE_LISTEN, 0);
+                return Stop { thread, request: libc::PTRACE_LISTEN, signal: 0, matters: false };
             }
             (signal, 0) => deliver = signal,
             // The start of a new thread, or a fork that was dealt with.
             _ => {}
         }
         let request = if self.pending.is_some() { libc::PTRACE_SYSCALL } else { libc::PTRACE_CONT };
-        self.resume(request, deliver);
+        let matters = event == libc::PTRACE_EVENT_SECCOMP && self.pending.as_ref().is_some_and(|(_, call)| call.alters);
+        Stop { thread, request, signal: deliver, matters }
     }
 
     fn call_begins(&mut self, md: &[u32], recorder: &mut Recorder) {
@@ -195,16 +219,6 @@ impl State {
             }
         }
         recorder.drain_if_ready();
-    }
-
-    /// Lets the thread go on. It may have been killed meanwhile; its end will be reported.
-    fn resume(&self, request: libc::c_uint, signal: i32) {
-        // SAFETY: none of the requests that are passed here takes a pointer; the last argument is a signal's number.
-        let result = unsafe { libc::ptrace(request, self.tracee.tid.as_raw(), 0usize, signal as usize) };
-        match Errno::result(result) {
-            Ok(_) | Err(Errno::ESRCH) => {}
-            Err(error) => crate::console::say(&format!("resume the traced process `{}`: {error}", self.tracee.tid)),
-        }
     }
 }
 
