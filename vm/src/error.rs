@@ -33,12 +33,14 @@ pub struct Error {
     pub console: Option<String>,
     /// What PID 1 said when it rang instead of asking to be kept.
     pub refusal: Option<Vec<u8>>,
+    /// Whether Debian's list was read, and a package is not in it: no other failure says that the package is gone.
+    pub(crate) unlisted: bool,
 }
 
 impl Error {
     /// A failure of a class, without evidence.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), console: None, refusal: None }
+        Self { class, message: message.into(), console: None, refusal: None, unlisted: false }
     }
 
     /// What was asked for makes no sense.
@@ -49,6 +51,11 @@ impl Error {
     /// Not the kernel's fault.
     pub fn infra(message: impl Into<String>) -> Self {
         Self::new(Class::Infra, message)
+    }
+
+    /// A package is not in Debian's list.
+    pub(crate) fn unlisted(message: impl Into<String>) -> Self {
+        Self { unlisted: true, ..Self::usage(message) }
     }
 
     /// Adds the console as evidence.

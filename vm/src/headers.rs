@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::cache::Cache;
-use crate::error::{Class, Context, Error, Notice, Result};
+use crate::error::{Context, Error, Notice, Result};
 use crate::kernel::{Kernel, KernelSource};
 use crate::packages::{Packages, Suite, run};
 
@@ -27,16 +27,16 @@ impl Headers {
     /// Finds the headers of a kernel of this suite, or fetches them. `release` is what `uname -r` prints there
     /// ([`Kernel::release`](crate::Kernel::release)).
     pub fn find(suite: &Suite, release: &str, cache: &Cache, notice: Notice) -> Result<Self> {
-        let packages = Packages::headers(cache, suite, release, notice).map_err(|error| match error.class {
-            Class::Usage => {
-                let kernel = cache.path(format!("packages/{}/kernel", suite.name()));
-                let mend = format!("`rm -r {}` has Debian's newest kernel fetched", kernel.display());
-                Error {
-                    message: format!("{}; the kernel {release} in the cache is out of date: {mend}", error.message),
-                    ..error
-                }
+        let packages = Packages::headers(cache, suite, release, notice).map_err(|error| match error.unlisted {
+            true => {
+                let mend = format!("`cargo run --package mdlab-vm --example headers -- {}`", suite.name());
+                let message = format!(
+                    "{}; Debian has newer kernels than {release}, which is in the cache; {mend} replaces it",
+                    error.message
+                );
+                Error { message, ..error }
             }
-            _ => error,
+            false => error,
         })?;
         let root = packages.root();
         let objects = root.join("usr/src").join(format!("linux-headers-{release}"));
@@ -49,16 +49,16 @@ impl Headers {
         Ok(Self { shared, objects })
     }
 
-    /// Finds the kernel of a suite and its headers, or fetches them. Where Debian has no more headers of the kernel in the
-    /// cache, its newest kernel takes that one's place: nobody should be at work with it.
+    /// Finds the kernel of a suite and its headers, or fetches them. Where Debian has no more headers of the kernel in
+    /// the cache, its newest kernel takes that one's place once it was fetched: nobody should be at work with the old
+    /// one.
     pub fn with_kernel(suite: &Suite, cache: &Cache, notice: Notice) -> Result<(Kernel, Self)> {
         let source = KernelSource::Debian(suite.clone());
         let kernel = Kernel::find(&source, cache, notice)?;
         match Self::find(suite, kernel.release(), cache, notice) {
-            Err(error) if error.class == Class::Usage => {
+            Err(error) if error.unlisted => {
                 notice(&format!("replacing the kernel {}, whose headers Debian has no more", kernel.release()));
-                Packages::forget_kernel(cache, suite, notice)?;
-                let kernel = Kernel::find(&source, cache, notice)?;
+                let kernel = Kernel::newer(suite, &kernel, cache, notice)?;
                 let headers = Self::find(suite, kernel.release(), cache, notice)?;
                 Ok((kernel, headers))
             }

@@ -73,6 +73,12 @@ impl Kernel {
         }
     }
 
+    /// Fetches the newest kernel of a suite in place of this one, unless somebody else has done so by now.
+    pub(crate) fn newer(suite: &Suite, old: &Self, cache: &Cache, notice: Notice) -> Result<Self> {
+        let packages = Packages::newer_kernel(cache, suite, old.identity(), notice)?;
+        Self::debian(&KernelSource::Debian(suite.clone()), packages)
+    }
+
     fn debian(source: &KernelSource, packages: Packages) -> Result<Self> {
         let root = packages.root();
         let image = image_in(&root).ok_or_else(|| {

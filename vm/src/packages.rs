@@ -3,7 +3,6 @@
 //! apt runs with a configuration and a state of its own, so that it neither sees nor changes what the host has; only how
 //! the host reaches the network (`Acquire`, a proxy among it) is taken over.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -16,6 +15,7 @@ use crate::child;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Notice, Result};
 
+mod list;
 mod mirror;
 mod tree;
 
@@ -70,6 +70,13 @@ enum Wanted<'a> {
     Source(&'a str),
 }
 
+/// The kernel of a suite in the cache.
+const KERNEL: &str = "kernel";
+
+/// Newer kernels are split, so the metapackage's dependencies are followed.
+const WANTED_KERNEL: Wanted =
+    Wanted::Followed("linux-image-cloud-amd64", &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"]);
+
 impl Packages {
     /// The keys that prove Debian's packages.
     pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -79,23 +86,28 @@ impl Packages {
         Self::find_or_fetch(cache, suite, entry, Wanted::WithDependencies(names), notice)
     }
 
-    /// The newest kernel of Debian's cloud flavour, which carries md and its friends as modules. Newer ones are split, so
-    /// the metapackage's dependencies are followed (linux-image-*, linux-binary-*, linux-modules-*, linux-base-*).
+    /// The newest kernel of Debian's cloud flavour, which carries md and its friends as modules.
     pub fn kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<Self> {
-        let parts = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
-        Self::find_or_fetch(cache, suite, "kernel", Wanted::Followed("linux-image-cloud-amd64", &parts), notice)
+        Self::find_or_fetch(cache, suite, KERNEL, WANTED_KERNEL, notice)
     }
 
-    /// Removes the kernel of a suite from the cache: the next to ask for it gets the newest.
-    pub(crate) fn forget_kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<()> {
-        let name = format!("packages/{}/kernel", suite.name());
+    /// Fetches the newest kernel of a suite in place of the one of this identity. If that is no longer in the cache,
+    /// somebody else has replaced it by now, and theirs is taken.
+    pub(crate) fn newer_kernel(cache: &Cache, suite: &Suite, old: &str, notice: Notice) -> Result<Self> {
+        let name = Self::entry(suite, KERNEL);
         let _lock = cache.lock(&name, notice)?;
         let folder = cache.path(&name);
-        fs::remove_dir_all(&folder).context("remove", &folder)
+        if folder.exists() {
+            let present = Self::open(folder)?;
+            if present.identity() != old {
+                return Ok(present);
+            }
+        }
+        Self::fetch(cache, suite, KERNEL, WANTED_KERNEL, notice)
     }
 
-    /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*). Debian has them for as long as it has
-    /// the kernel: that there are none of that name any more is an error of the class usage.
+    /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*). Debian has them for as long as it
+    /// has the kernel; after that, the error says that they are unlisted.
     pub(crate) fn headers(cache: &Cache, suite: &Suite, release: &str, notice: Notice) -> Result<Self> {
         let name = format!("linux-headers-{release}");
         let wanted = Wanted::And(&name, &["linux-headers-", "linux-kbuild-"]);
@@ -113,12 +125,21 @@ impl Packages {
     }
 
     fn find_or_fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
-        let name = format!("packages/{}/{entry}", suite.name());
+        let name = Self::entry(suite, entry);
         let folder = cache.path(&name);
         let _lock = cache.lock(&name, notice)?;
-        if folder.exists() {
-            return Self::open(folder);
-        }
+        if folder.exists() { Self::open(folder) } else { Self::fetch(cache, suite, entry, wanted, notice) }
+    }
+
+    /// The name of an entry of the cache.
+    fn entry(suite: &Suite, entry: &str) -> String {
+        format!("packages/{}/{entry}", suite.name())
+    }
+
+    /// Fetches packages and then puts them in the place of those in the cache, if there are any. Whoever calls
+    /// holds the entry's lock.
+    fn fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
+        let name = Self::entry(suite, entry);
         notice(&format!("fetching Debian's packages ({entry}, {})", suite.name()));
         let draft = cache.draft(&name)?;
         let fetched = fetch(draft.path(), suite, wanted)?;
@@ -178,14 +199,14 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
             run(cmd!(shell, "apt-get install --yes --no-install-recommends --download-only {names...}"))?;
         }
         Wanted::Followed(name, prefixes) => {
-            let names = follow(&shell, suite, name, prefixes)?;
+            let names = list::follow(&shell, suite, name, prefixes)?;
             if names.is_empty() {
                 return Err(Error::infra(format!("follow the dependencies of `{name}`: there are none")));
             }
             run(cmd!(shell, "apt-get download {names...}"))?;
         }
         Wanted::And(name, prefixes) => {
-            let mut names = follow(&shell, suite, name, prefixes)?;
+            let mut names = list::follow(&shell, suite, name, prefixes)?;
             names.insert(name.to_owned());
             run(cmd!(shell, "apt-get download {names...}"))?;
         }
@@ -273,53 +294,14 @@ fn update(shell: &Shell, suite: &Suite) -> Result<()> {
     }
     run(cmd!(shell, "apt-get update")).map(drop).map_err(|error| {
         // apt's exit status is 100 for every failure. A mirror that is out of reach is said to be that.
-        if error.message.contains("does not have a Release file") && !error.message.contains("connect") {
-            return Error::usage(format!("fetch Debian's suite `{}`: there is none of that name", suite.name()));
+        let absent = |line: &&str| line.contains("does not have a Release file") && !line.contains("connect");
+        if let Some(line) = error.message.lines().find(absent) {
+            let said = line.trim().trim_start_matches("E: ");
+            let suite = suite.name();
+            return Error::usage(format!("fetch Debian's suite `{suite}`: there is none of that name: {said}"));
         }
         error
     })
-}
-
-/// What a package depends on, step by step, as far as its name begins with one of the prefixes.
-fn follow(shell: &Shell, suite: &Suite, name: &str, prefixes: &[&str]) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![name.to_owned()];
-    while let Some(name) = open.pop() {
-        let text = show(shell, suite, &name)?;
-        let depends = text.lines().filter_map(|line| line.strip_prefix("Depends: "));
-        for word in depends.flat_map(|list| list.split([',', '|'])) {
-            let word = word.split_whitespace().next().unwrap_or_default();
-            if prefixes.iter().any(|prefix| word.starts_with(prefix)) && found.insert(word.to_owned()) {
-                open.push(word.to_owned());
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// What the suite's list says of a package.
-fn show(shell: &Shell, suite: &Suite, name: &str) -> Result<String> {
-    run(cmd!(shell, "apt-cache show --no-all-versions {name}")).map_err(|error| {
-        if !error.message.contains("No packages found") {
-            return error;
-        }
-        let like_it = match alike(shell, name) {
-            names if names.is_empty() => String::new(),
-            names => format!(", but {}", names.join(", ")),
-        };
-        Error::usage(format!("find `{name}` in Debian's suite `{}`: there is none of that name{like_it}", suite.name()))
-    })
-}
-
-/// Packages whose names differ from a name in their numbers only: those of other versions.
-fn alike(shell: &Shell, name: &str) -> Vec<String> {
-    let unnumbered = |name: &str| name.replace(|c: char| c.is_ascii_digit() || ".+".contains(c), "");
-    let begin: String = name.chars().take_while(|c| !c.is_ascii_digit()).collect();
-    let names = run(cmd!(shell, "apt-cache pkgnames {begin}")).unwrap_or_default();
-    let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
-    names.retain(|other| unnumbered(other) == unnumbered(name));
-    names.sort();
-    names
 }
 
 fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
@@ -338,47 +320,4 @@ pub(crate) fn run(command: xshell::Cmd) -> Result<String> {
     let tail: Vec<&str> = stderr.lines().rev().take(8).collect();
     let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n  ");
     Err(Error::infra(format!("run `{name}`: {}\n  {tail}", output.status)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    /// A shell whose `apt-cache` is this script.
-    fn with_apt_cache(script: &str) -> (tempfile::TempDir, Shell) {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("apt-cache");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let shell = Shell::new().unwrap();
-        shell.set_var("PATH", folder.path());
-        (folder, shell)
-    }
-
-    fn refusal(script: &str) -> Error {
-        let (_folder, shell) = with_apt_cache(script);
-        show(&shell, &"bookworm".parse().unwrap(), "linux-headers-6.1.0-50-cloud-amd64").unwrap_err()
-    }
-
-    #[test]
-    fn a_package_that_is_gone_is_told_from_a_list_that_cannot_be_read() {
-        let names = [
-            "linux-headers-6.1.0-56-amd64",
-            "linux-headers-6.1.0-56-cloud-amd64",
-            "linux-headers-6.1.0-56-common",
-            "linux-headers-cloud-amd64",
-        ];
-        let gone = format!(
-            "case $1 in show) echo 'E: No packages found' >&2; exit 100;; esac\nprintf '%s\\n' {}",
-            names.join(" ")
-        );
-        let error = refusal(&gone);
-        let expected = "find `linux-headers-6.1.0-50-cloud-amd64` in Debian's suite `bookworm`: there is none of that name, \
-                        but linux-headers-6.1.0-56-cloud-amd64";
-        assert_eq!((error.class, error.message.as_str()), (crate::Class::Usage, expected));
-        let error = refusal("echo 'E: The package lists could not be read' >&2; exit 100");
-        assert_eq!(error.class, crate::Class::Infra);
-    }
 }
