@@ -1,6 +1,6 @@
 //! The folder that outlives a run: kernels, packages, kept machines.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -113,19 +113,23 @@ impl Cache {
     /// Makes a folder for files that are needed for a moment. Those that a killed process left behind are removed here.
     pub fn scratch(&self) -> Result<Scratch> {
         let parent = self.folder("scratch")?;
-        // Held until this folder is locked: another process must not find it before that.
-        let making = self.lock_file("scratch")?;
-        making.lock().context("lock", &parent)?;
-        for entry in parent.read_dir().context("list", &parent)?.flatten() {
-            if File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
-                // Its owner may have removed it a moment ago; and what cannot be removed is in nobody's way.
-                let _ = fs::remove_dir_all(entry.path());
-            }
+        let (scratch, abandoned) = {
+            // Held until this folder is locked: another process must not find it before that.
+            let making = self.lock_file("scratch")?;
+            making.lock().context("lock", &parent)?;
+            let abandoned: Vec<_> =
+                parent.read_dir().context("list", &parent)?.flatten().filter_map(abandoned).collect();
+            let folder = tempfile::tempdir_in(&parent).context("make a folder in", &parent)?;
+            let lock = File::open(folder.path()).context("open", folder.path())?;
+            lock.lock().context("lock", folder.path())?;
+            (Scratch { folder, _lock: lock }, abandoned)
+        };
+        // It may take long, and nobody has to wait for it.
+        for (path, _lock) in abandoned {
+            // Its owner may have removed it a moment ago; and what cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(path);
         }
-        let folder = tempfile::tempdir_in(&parent).context("make a folder in", &parent)?;
-        let lock = File::open(folder.path()).context("open", folder.path())?;
-        lock.lock().context("lock", folder.path())?;
-        Ok(Scratch { folder, _lock: lock })
+        Ok(scratch)
     }
 
     /// Puts a filled folder in an entry's place, replacing what was there.
@@ -148,4 +152,11 @@ impl Cache {
         file.persist(&path).context("make", &path)?;
         Ok(())
     }
+}
+
+/// A scratch folder whose owner has ended, and its lock, which says to others that it is seen to.
+fn abandoned(entry: DirEntry) -> Option<(PathBuf, File)> {
+    let lock = File::open(entry.path()).ok()?;
+    lock.try_lock().ok()?;
+    Some((entry.path(), lock))
 }

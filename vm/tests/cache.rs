@@ -156,6 +156,27 @@ fn scratch_folders_that_are_made_at_once_do_not_remove_one_another() {
     assert_eq!(scratches(&cache), [""; 0]);
 }
 
+/// Two ask at once: one of them removes what was abandoned, which takes a while, and the other has its folder before
+/// that.
+#[test]
+fn nobody_waits_until_others_have_removed_what_was_abandoned() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path()).unwrap();
+    let abandoned = cache.path("scratch/abandoned");
+    let did_not_wait = || {
+        fs::create_dir_all(&abandoned).unwrap();
+        for name in 0..3000 {
+            fs::write(abandoned.join(name.to_string()), "").unwrap();
+        }
+        let asked = || cache.scratch().is_ok_and(|_scratch| abandoned.exists());
+        let there = std::thread::scope(|scope| [(); 2].map(|()| scope.spawn(asked)).map(|one| one.join().unwrap()));
+        assert!(!abandoned.exists());
+        there.contains(&true)
+    };
+    // The removal may be over before the other has even asked.
+    assert!((0..30).any(|_| did_not_wait()));
+}
+
 #[test]
 fn altered_packages_are_not_booted() {
     let (folder, cache) = cache();
