@@ -1,7 +1,7 @@
 //! Programs that get so much time, and no more.
 
-use std::io::{PipeReader, Read, pipe};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::io::{Read, pipe};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use nix::sys::signal::Signal;
 
 /// The most that a program's output counts for.
 const OUTPUT: usize = 1 << 20;
+
+/// The most that a pipe holds, unless it is told otherwise (pipe(7)).
+const PIPE: usize = 64 << 10;
 
 /// Runs a program to its end, and returns what it printed; nothing if it does not end in time, and then it is killed.
 pub(super) fn bounded(mut command: Command, limit: Duration) -> std::io::Result<Option<(ExitStatus, String)>> {
@@ -32,12 +35,31 @@ pub(super) fn bounded(mut command: Command, limit: Duration) -> std::io::Result<
     Ok(said?.map(|said| (status, said)))
 }
 
-/// What a program prints until it has ended; nothing if it has not by then.
-fn watch(child: &Child, reader: PipeReader, deadline: Instant) -> std::io::Result<Option<String>> {
+/// What a program prints until it has ended; nothing if it has not by then. Those that it started, and that live on,
+/// may hold its output open: they are not waited for.
+fn watch(child: &Child, mut reader: impl Read + AsFd, deadline: Instant) -> std::io::Result<Option<String>> {
     let process = descriptor_of(child)?;
-    let said = read_until_closed(reader, deadline)?;
-    // Whoever closes its output need not be about to end.
-    Ok(if readable(&process, deadline)? { said } else { None })
+    let (mut text, mut open) = (Vec::new(), true);
+    // Looked at each time round: there may always be more to read.
+    while Instant::now() < deadline {
+        let [ended, printed] = wait([Some(&process.as_fd()), open.then_some(&reader.as_fd())], deadline)?;
+        if ended {
+            // What it printed is in the pipe by now, before anything that others have printed since.
+            let mut rest = PIPE;
+            while rest > 0 && wait([Some(&reader.as_fd()), None], Instant::now())?[0] {
+                match read(&mut reader, &mut text)? {
+                    0 => break,
+                    count => rest = rest.saturating_sub(count),
+                }
+            }
+            return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
+        }
+        // Whoever closes its output need not be about to end.
+        if printed {
+            open = read(&mut reader, &mut text)? > 0;
+        }
+    }
+    Ok(None)
 }
 
 /// A descriptor that can be read once a child has ended (pidfd_open(2), since Linux 5.3).
@@ -49,31 +71,29 @@ fn descriptor_of(child: &Child) -> std::io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// What comes through a pipe until its last writer closes it, the end of it at least; nothing if that takes too long.
-fn read_until_closed(mut reader: PipeReader, deadline: Instant) -> std::io::Result<Option<String>> {
-    let mut text = Vec::new();
+/// Reads what there is, and keeps the end of all that was read.
+fn read(reader: &mut impl Read, text: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut chunk = [0; 4096];
-    while readable(&reader, deadline)? {
-        match reader.read(&mut chunk)? {
-            0 => return Ok(Some(String::from_utf8_lossy(&text).into_owned())),
-            count => text.extend_from_slice(&chunk[..count]),
-        }
-        if text.len() > 2 * OUTPUT {
-            text.drain(..OUTPUT);
-        }
+    let count = reader.read(&mut chunk)?;
+    text.extend_from_slice(&chunk[..count]);
+    if text.len() > 2 * OUTPUT {
+        text.drain(..OUTPUT);
     }
-    Ok(None)
+    Ok(count)
 }
 
-/// Waits until there is something to read, the end of it among that; no if there is nothing by then.
-fn readable(descriptor: &impl AsFd, deadline: Instant) -> std::io::Result<bool> {
+/// Waits until one of these can be read, its end among that, and says which can; none if there is nothing by then.
+fn wait(descriptors: [Option<&BorrowedFd>; 2], deadline: Instant) -> std::io::Result<[bool; 2]> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut descriptors = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut descriptors, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(0) if left.is_zero() => return Ok(false),
+        let mut polled: Vec<_> = descriptors.iter().flatten().map(|fd| PollFd::new(**fd, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) if left.is_zero() => return Ok([false; 2]),
             Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => return Ok(true),
+            Ok(_) => {
+                let mut any = polled.iter().map(|fd| fd.any().unwrap_or(true));
+                return Ok(descriptors.map(|asked| asked.is_some() && any.next() == Some(true)));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -81,6 +101,9 @@ fn readable(descriptor: &impl AsFd, deadline: Instant) -> std::io::Result<bool> 
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(300);
@@ -113,9 +136,45 @@ mod tests {
         }
     }
 
-    /// It writes for ever, and is read for ever.
     #[test]
     fn who_does_not_stop_printing_is_killed() {
-        assert_eq!(shell("exec yes", SHORT), None);
+        let began = Instant::now();
+        assert_eq!(shell("yes & yes & exec yes", SHORT), None);
+        assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    }
+
+    /// A pipe is empty at times, however fast it is filled; this never is.
+    #[test]
+    fn output_without_end_is_not_read_for_ever() {
+        let watched = |script: &str, limit: Duration| {
+            let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let said = watch(&child, std::fs::File::open("/dev/zero").unwrap(), Instant::now() + limit).unwrap();
+            let _ = child.kill();
+            child.wait().unwrap();
+            said
+        };
+        let began = Instant::now();
+        assert_eq!(watched("exec sleep 100", SHORT), None);
+        assert!(watched("exit", LONG).is_some());
+        assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn who_has_ended_is_not_waited_for_because_of_its_descendants() {
+        let began = Instant::now();
+        let (status, said) = shell("sleep 100 & echo $!; exit 3", LONG).unwrap();
+        assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+        let sleeping = said.trim_end().parse().map(Pid::from_raw).unwrap();
+        assert_eq!((status, kill(sleeping, Signal::SIGKILL)), (Some(3), Ok(())));
+        // Others may print for ever.
+        assert_eq!(shell("echo one; yes & exit 3", LONG).map(|(status, _)| status), Some(Some(3)));
+        assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    }
+
+    /// All that fits into a pipe, and somewhat more.
+    #[test]
+    fn what_it_printed_just_before_it_ended_is_not_lost() {
+        let (status, said) = shell("head --bytes 100000 /dev/zero; echo last", LONG).unwrap();
+        assert_eq!((status, said.len(), said.ends_with("last\n")), (Some(0), 100_005, true));
     }
 }
