@@ -185,9 +185,11 @@ fn a_qemu_that_is_missing_or_too_old_is_not_the_kernel_s_fault() {
     let old = folder.path().join("qemu");
     std::fs::write(&old, "#!/bin/sh\necho 'QEMU emulator version 5.2.0 (Debian 1:5.2+dfsg-11)'\n").unwrap();
     std::fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    for (program, expected) in
-        [("/nonexistent/qemu", "command not found"), (old.to_str().unwrap(), "it is version 5.2.0")]
-    {
+    for (program, expected) in [
+        ("/nonexistent/qemu", "No such file"),
+        ("no-qemu", "command not found"),
+        (old.to_str().unwrap(), "it is version 5.2.0"),
+    ] {
         let mut command = mdlab(&["trace", "true"]);
         command.env("MDLAB_QEMU", program);
         let (_, error) = ends(command, 6);

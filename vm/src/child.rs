@@ -1,7 +1,9 @@
 //! Programs that must not outlive the process that starts them, however it ends.
 
 use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use nix::sys::prctl::set_pdeathsig;
@@ -21,10 +23,24 @@ pub fn output(command: impl Into<Command>) -> std::io::Result<Output> {
     let mut command = command.into();
     end_with_parent(&mut command, Signal::SIGTERM);
     command.output().map_err(|error| match error.kind() {
-        // The system's own words leave open which file is meant.
-        ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "command not found"),
+        ErrorKind::NotFound => lacking(&command).map_or(error, |what| Error::new(ErrorKind::NotFound, what)),
         _ => error,
     })
+}
+
+/// What there was not, if it is not the program's own file: the system's words leave open which file is meant.
+fn lacking(command: &Command) -> Option<String> {
+    let (program, folder) = (Path::new(command.get_program()), command.get_current_dir().unwrap_or(Path::new("")));
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
+        return Some(format!("there is no folder `{}` to run it in", folder.display()));
+    }
+    if !program.as_os_str().as_bytes().contains(&b'/') {
+        return Some("command not found".to_owned());
+    }
+    // execve(2) says the same of the interpreter that a file names. A program of another C library names one.
+    let interpreter =
+        "its interpreter is missing on this host: the dynamic loader that it was linked for, or what follows `#!`";
+    folder.join(program).exists().then(|| interpreter.to_owned())
 }
 
 /// Asks for a signal at the parent's death, between fork and exec.
@@ -32,4 +48,45 @@ pub(crate) fn die_with(parent: Pid, signal: Signal) -> std::io::Result<()> {
     set_pdeathsig(signal)?;
     // It may have ended before it could be asked.
     if getppid() == parent { Ok(()) } else { Err(Error::from_raw_os_error(libc::ESRCH)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        program("script", b"#!/nonexistent/sh\n");
+        // A program linked against a C library that this host does not have.
+        let (loader, foreign) = (b"/ld-linux", b"/ld-musl--");
+        let mut shell = fs::read("/bin/sh").unwrap();
+        let at = shell.windows(loader.len()).position(|bytes| bytes == loader).unwrap();
+        shell[at..at + loader.len()].copy_from_slice(&foreign[..loader.len()]);
+        program("elsewhere", &shell);
+        let interpreter = "its interpreter is missing on this host";
+        for (name, expected) in [
+            ("nonexistent-command", "command not found"),
+            ("./nonexistent", "No such file or directory"),
+            ("./script", interpreter),
+            ("./elsewhere", interpreter),
+        ] {
+            let mut command = Command::new(name);
+            command.current_dir(folder.path());
+            let error = output(command).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{name}: {error}");
+        }
+        let mut command = Command::new("true");
+        command.current_dir(folder.path().join("gone"));
+        let error = output(command).unwrap_err().to_string();
+        assert!(error.starts_with("there is no folder `") && error.ends_with("/gone` to run it in"), "{error}");
+    }
 }
