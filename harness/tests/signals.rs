@@ -89,6 +89,56 @@ fn programs_that_mdlab_waits_for_end_with_it() {
     }
 }
 
+/// Whether a process is at work in a folder.
+fn is_in_use(folder: &Path) -> bool {
+    let processes = Path::new("/proc").read_dir().unwrap().flatten();
+    processes.filter_map(|process| process.path().join("cwd").read_link().ok()).any(|place| place.starts_with(folder))
+}
+
+/// cargo-nextest has cargo build, and passes no signal on to it: that is left to whether it can still say what it has
+/// built.
+#[test]
+fn a_build_goes_no_further_once_mdlab_has_ended() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().canonicalize().unwrap();
+    let package = |name: &str, rest: &str| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n{rest}");
+    // Busy until mdlab has been killed.
+    let busy = "fn main() {
+        std::fs::write(\"../begun\", \"\").unwrap();
+        while !std::fs::exists(\"../killed\").unwrap() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }";
+    for (path, text) in [
+        ("Cargo.toml", "[workspace]\nmembers = [\"first\", \"second\"]\nresolver = \"3\"\n".to_owned()),
+        ("first/Cargo.toml", package("mdlab", "")),
+        ("first/build.rs", busy.to_owned()),
+        ("first/src/lib.rs", String::new()),
+        ("second/Cargo.toml", package("second", "[dependencies]\nmdlab = { path = \"../first\" }\n")),
+        ("second/src/lib.rs", String::new()),
+    ] {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let mut mdlab = Command::new(env!("CARGO_BIN_EXE_mdlab"))
+        .args(["prove", "any"])
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until(|| folder.join("begun").exists().then_some(()));
+    mdlab.kill().unwrap();
+    mdlab.wait().unwrap();
+    std::fs::write(folder.join("killed"), "").unwrap();
+    until(|| (!is_in_use(&folder)).then_some(()));
+    let built = folder.join("target/debug/deps").read_dir().unwrap().flatten().map(|entry| entry.file_name());
+    let second: Vec<_> = built.filter(|name| name.to_string_lossy().starts_with("second")).collect();
+    assert!(second.is_empty(), "{second:?}");
+}
+
 #[test]
 fn qemu_runs_unprivileged_and_without_a_network() {
     let temporary = tempfile::tempdir().unwrap();

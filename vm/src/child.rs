@@ -10,8 +10,10 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
-/// Has a program get a signal when the thread that starts it ends (PR_SET_PDEATHSIG of prctl(2)): that thread has to wait
-/// for it. What the program starts in its turn gets none; SIGTERM has it see to that.
+/// Has a program get a signal when the thread that starts it ends (PR_SET_PDEATHSIG of prctl(2)): that thread has to
+/// wait for it. What the program starts in its turn gets none, and has to notice: apt's methods do at once. cargo,
+/// below `cargo nextest list`, does when it has nobody to tell what it has built: it builds on as far as it has begun,
+/// and no further.
 pub fn end_with_parent(command: &mut Command, signal: Signal) {
     let parent = Pid::this();
     // SAFETY: `die_with` makes two system calls, and touches nothing that another thread could have locked.
