@@ -1,6 +1,6 @@
 //! Programs with mounts of their own, which nobody else sees.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
@@ -17,6 +17,20 @@ const REFUSED: &str = "expected to mount a tmpfs in a mount namespace, as root, 
                        this host allows none of it; `sysctl kernel.apparmor_restrict_unprivileged_userns=0` does on Ubuntu, \
                        `sysctl kernel.unprivileged_userns_clone=1` on older Debian";
 
+/// What mdlab has to know where sudo is in between. No others: these are words of a command line, which is logged, and
+/// which everybody on this host can read.
+const KEPT: [&str; 9] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "MDLAB_CACHE",
+    "MDLAB_QEMU",
+    "CARGO_TARGET_DIR",
+    "CARGO_MANIFEST_DIR",
+    "RUST_BACKTRACE",
+];
+
 /// How a user comes by mounts of its own.
 enum Way {
     Root,
@@ -27,24 +41,32 @@ enum Way {
 }
 
 impl Way {
+    /// What has a program run in mounts of its own, with these variables besides others.
+    fn prefix(&self, variables: &[(&str, &Path)]) -> Vec<OsString> {
+        let assign = |name: &str, value: &OsStr| [name.as_ref(), value].join("=".as_ref());
+        let mine = variables.iter().map(|(name, value)| assign(name, value.as_os_str()));
+        let kept = KEPT.iter().filter_map(|name| Some(assign(name, &std::env::var_os(name)?)));
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        match self {
+            Self::Root => [words("env"), mine.collect(), words("unshare --mount")],
+            Self::UserNamespace => {
+                [words("env"), mine.collect(), words("unshare --mount --user --map-current-user --keep-caps")]
+            }
+            // sudo keeps little of the environment.
+            Self::Sudo => [words("sudo -n env -i"), kept.chain(mine).collect(), words("unshare --mount")],
+        }
+        .concat()
+    }
+
     /// Runs one script that mounts, and then another as this user.
     fn command(&self, mounts: &str, script: &str, variables: &[(&str, &Path)]) -> Command {
-        let unshare = ["unshare", "--mount"];
         let script = match self {
             Self::Root | Self::UserNamespace => format!("set -e\n{mounts}\n{script}"),
             Self::Sudo => format!("set -e\n{mounts}\n{} sh -ec '{}'", as_this_user(), script.replace('\'', r"'\''")),
         };
-        let mut command = Command::new(unshare[0]);
-        match self {
-            Self::Root => command.arg(unshare[1]),
-            Self::UserNamespace => command.args([unshare[1], "--user", "--map-current-user", "--keep-caps"]),
-            Self::Sudo => {
-                command = Command::new("sudo");
-                // sudo keeps little of the environment.
-                command.args(["-n", "env", "-i"]).args(environment(variables)).args(unshare)
-            }
-        };
-        command.args(["sh", "-c", &script]).env("MDLAB", MDLAB).envs(variables.iter().copied());
+        let prefix = self.prefix(&[&[("MDLAB", Path::new(MDLAB))], variables].concat());
+        let mut command = Command::new(&prefix[0]);
+        command.args(&prefix[1..]).args(["sh", "-c", &script]);
         command
     }
 
@@ -65,13 +87,6 @@ fn as_this_user() -> String {
     format!("exec setpriv --reuid={} --regid={} --init-groups", geteuid(), getegid())
 }
 
-/// `NAME=VALUE` of each variable.
-fn environment(more: &[(&str, &Path)]) -> Vec<OsString> {
-    let more = more.iter().map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned()));
-    let all = std::env::vars_os().chain([("MDLAB".into(), MDLAB.into())]).chain(more);
-    all.map(|(name, value)| [name, value].join("=".as_ref())).collect()
-}
-
 /// Runs a script after mounts that nobody else sees. Where the host forbids them there is nothing to judge, and somebody is
 /// told.
 pub(crate) fn in_own_mounts(mounts: &str, script: &str, variables: &[(&str, &Path)]) -> Option<Ended> {
@@ -85,4 +100,16 @@ pub(crate) fn in_own_mounts(mounts: &str, script: &str, variables: &[(&str, &Pat
     let mut file = std::fs::File::options().append(true).create(true).open(skipped).unwrap();
     file.write_all(format!("{test}: {REFUSED}\n").as_bytes()).unwrap();
     None
+}
+
+#[test]
+fn sudo_is_told_no_secrets() {
+    let secret = std::env::vars_os().find(|(name, _)| !KEPT.iter().any(|kept| name == kept));
+    assert!(secret.is_some(), "a test runner sets some variables of its own");
+    let command = Way::Sudo.command("true", "true", &[("CACHE", Path::new("/cache"))]);
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let names: Vec<_> = words.iter().filter_map(|word| word.split_once('=')).map(|(name, _)| name).collect();
+    let told = |name: &&str| KEPT.contains(name) || ["MDLAB", "CACHE"].contains(name);
+    assert!(names.contains(&"PATH") && names.contains(&"CACHE"), "{words:?}");
+    assert_eq!(names.iter().find(|name| !told(name) && !name.contains(' ')), None);
 }
