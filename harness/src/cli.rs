@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::tool::ToolSource;
 
 mod doctor;
+mod interrupt;
 mod prove;
 mod run;
 mod scenarios;

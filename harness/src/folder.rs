@@ -33,6 +33,21 @@ pub fn evidence(machine: &MachineId, title: &str) -> Result<PathBuf, Failure> {
     make(base()?.join(format!("linux-{linux},mdadm-{mdadm},{}", machine.accel)).join(file_name(title)))
 }
 
+/// Makes a folder for what may become evidence. It is removed when dropped, unless it is kept.
+pub(crate) fn passing(prefix: &str) -> Result<tempfile::TempDir, Failure> {
+    let base = make(base()?)?;
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&base);
+    made.map_err(|error| Failure::infra(format!("make a folder in `{}`: {error}", base.display())))
+}
+
+/// Keeps what a kernel printed that did not boot.
+pub(crate) fn boot(title: &str, console: &str) -> Result<PathBuf, Failure> {
+    let folder = make(base()?.join(title))?;
+    let written = fs::write(folder.join("console.log"), console);
+    written.map_err(|error| Failure::infra(format!("write into `{}`: {error}", folder.display())))?;
+    Ok(folder)
+}
+
 /// A title as the name of a file.
 fn file_name(title: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };

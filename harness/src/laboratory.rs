@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mdlab_protocol::{Reply, decode};
-use mdlab_vm::{Cache, Error, Kept, Kernel, Limits, Made, Notice, Qemu, Recipe, Report};
+use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, KernelSource, Limits, Made, Notice, Qemu, Recipe, Report};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Evidence, Failure};
+use crate::folder;
 use crate::recording::MachineId;
 use crate::session::Session;
 use crate::userland::Userland;
@@ -35,7 +36,8 @@ impl Laboratory {
         let ram_disk = || userland.ram_disk(cache, &kernel);
         let ingredients = userland.ingredients()?;
         let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: limits()? };
-        let kept = recipe.keep(cache, choice.accel, notice).map_err(unfit)?;
+        let kept = recipe.keep(cache, choice.accel, notice);
+        let kept = kept.map_err(|error| with_console(unfit(error, choice), choice))?;
         let accel = kept.accel().to_string();
         healthy(&kept, &choice.kernel.to_string())?;
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
@@ -87,14 +89,31 @@ fn healthy(kept: &Kept, kernel: &str) -> Result<(), Failure> {
     Err(Failure::with(Class::Kernel, format!("boot {kernel}: {sentence}"), evidence))
 }
 
+/// Writes down all that a kernel printed which did not boot: its evidence.
+fn with_console(mut failure: Failure, choice: &Choice) -> Failure {
+    if failure.class == Class::Boot {
+        let title = format!("boot-{}", &Digest::of(choice.options().as_bytes()).short()[..8]);
+        let console = failure.evidence.console.as_deref().unwrap_or_default();
+        // The failure itself matters more than a failure to write down its evidence.
+        failure.evidence.folder = folder::boot(&title, console).ok();
+    }
+    failure
+}
+
 /// Puts into words what the agent said instead of asking to be kept.
-fn unfit(error: Error) -> Failure {
+fn unfit(error: Error, choice: &Choice) -> Failure {
     let reply = error.refusal.as_deref().map(decode::<Reply>);
     let message = match reply {
         None => return error.into(),
         Some(Ok(Reply::Unfit(missing))) => {
             let lines = missing.iter().map(|missing| format!("\n  add {} ({})", missing.option, missing.why));
-            format!("{}: its configuration lacks what mdlab needs{}", error.message, lines.collect::<String>())
+            let modules = match choice.kernel {
+                KernelSource::File { modules: None, .. } => {
+                    "\n  or, if it has them as modules, name these: `file:PATH,modules:DIR`"
+                }
+                _ => "",
+            };
+            format!("{}: its configuration lacks what mdlab needs{}{modules}", error.message, lines.collect::<String>())
         }
         Some(Ok(Reply::Failed(text))) => format!("{}: {text}", error.message),
         Some(other) => format!("{}: the agent said {other:?}", error.message),

@@ -177,6 +177,7 @@ fn version_of(path: &Path) -> Result<String> {
     // mdadm prints `mdadm - v4.2 - 2021-12-30 - Debian 4.2-5`, on its standard error.
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let version = text.split_once(" v").map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default().to_owned());
+    let version = text.split_once(" v").and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
+    let version = version.filter(|version| version.starts_with(|first: char| first.is_ascii_digit()));
     version.ok_or_else(|| failed(format!("expected `mdadm - vVERSION`, got `{}`", text.trim())))
 }

@@ -134,7 +134,8 @@ fn a_kernel_that_lacks_something_is_told_what() {
     let image = image.display();
     // Without its modules it has neither loop devices nor md.
     let (_, error) = ends(mdlab(&["trace", "--kernel", &format!("file:{image}"), "true"]), 4);
-    for line in ["add CONFIG_BLK_DEV_LOOP=y", "add CONFIG_BLK_DEV_MD=y", "add CONFIG_MD_RAID1=y"] {
+    let modules = "or, if it has them as modules, name these: `file:PATH,modules:DIR`";
+    for line in ["add CONFIG_BLK_DEV_LOOP=y", "add CONFIG_BLK_DEV_MD=y", "add CONFIG_MD_RAID1=y", modules] {
         assert!(error.contains(line), "{error}");
     }
     let (_, error) = ends(mdlab(&["trace", "--kernel", &format!("file:{image},modules:/usr"), "true"]), 2);
@@ -166,6 +167,8 @@ fn what_makes_no_sense_is_refused() {
         (&["trace", "--kernel", "file:/dev/zero", "true"], "is no x86 bzImage: it is no file"),
         (&["trace", "--kernel", &no_kernel, "true"], "is no x86 bzImage: it has no boot header"),
         (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
+        (&["trace", "--mdadm", "file:/bin/ls", "true"], "expected `mdadm - vVERSION`, got `"),
+        (&["trace", "--put", "/dev/zero:/zero", "true"], "read `/dev/zero`: expected a file of at most 128 MiB"),
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
         (&["trace", "--seed", "x", "true"], "expected a seed from 0 to 18446744073709551615, got `x`"),
         (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),

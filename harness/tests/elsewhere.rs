@@ -182,6 +182,11 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let said =
         ["drift  depends_on_luck: 1 of 3 as they should be", "step 1 `run`, syscalls, record ", "  rerun: mdlab prove"];
     assert!(said.iter().all(|said| text.contains(said)), "{text}");
+    assert!(text.contains(" --runs 3\n"), "{text}");
+    // Both recordings are kept.
+    let evidence = text.lines().find_map(|line| line.strip_prefix("  evidence: ")).unwrap();
+    let kept = ["first", "other"].map(|name| std::fs::read(format!("{evidence}/guest-1-{name}.json")).unwrap());
+    assert_ne!(kept[0], kept[1]);
 
     let (status, text) = proves(&["nothing_is_called_so"]);
     assert_eq!((status, text.contains("usage: no scenario has a name like that")), (Some(2), true), "{text}");

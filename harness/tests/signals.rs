@@ -3,6 +3,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -11,6 +12,7 @@ use nix::unistd::Pid;
 
 mod qemu;
 mod until;
+mod workspace;
 
 use qemu::qemu_of;
 use until::until;
@@ -47,6 +49,29 @@ fn nothing_is_left_of_a_run_that_was_ended() {
         assert!(left.is_empty(), "after {signal}: {left:?}");
     }
     assert!(Command::new(env!("CARGO_BIN_EXE_mdlab")).args(["trace", "true"]).output().unwrap().status.success());
+}
+
+/// Whoever ends it learns how far it got, and it ends by the signal.
+#[test]
+fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
+    for (arguments, said) in [
+        (["run", "resyncs", "--jobs", "1"].as_slice(), "mdlab: infra: not all scenarios were run: SIGINT came"),
+        (&["prove", "resyncs", "--runs", "50"], " of 200 runs were made: SIGINT came"),
+    ] {
+        let evidence = tempfile::tempdir().unwrap();
+        let mut command = workspace::mdlab(arguments);
+        command.env("MDLAB_EVIDENCE", evidence.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let run = command.spawn().unwrap();
+        let qemu = until(|| qemu_of(run.id()));
+        kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        let ended = run.wait_with_output().unwrap();
+        assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{}", workspace::said(&ended));
+        assert!(workspace::said(&ended).contains(said), "{}", workspace::said(&ended));
+        until(|| is_gone(qemu).then_some(()));
+        let left = evidence.path().read_dir().unwrap().flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("prove-")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
 
 /// A program that takes the place of another, and never ends by itself.

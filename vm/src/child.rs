@@ -1,13 +1,15 @@
 //! Programs that must not outlive the process that starts them, however it ends.
 
 use std::io::{Error, ErrorKind};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
+use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
 /// Has a program get a signal when the thread that starts it ends (PR_SET_PDEATHSIG of prctl(2)): that thread has to
@@ -16,8 +18,13 @@ use nix::unistd::{Pid, getppid};
 /// and no further.
 pub fn end_with_parent(command: &mut Command, signal: Signal) {
     let parent = Pid::this();
-    // SAFETY: `die_with` makes two system calls, and touches nothing that another thread could have locked.
-    unsafe { command.pre_exec(move || die_with(parent, signal)) };
+    let begin = move || {
+        // Signals that the parent blocks, to read them, are for the program to die of. It would inherit the mask.
+        SigSet::empty().thread_set_mask()?;
+        die_with(parent, signal)
+    };
+    // SAFETY: three system calls, and nothing that another thread could have locked.
+    unsafe { command.pre_exec(begin) };
 }
 
 /// Runs a program to its end, and returns what it printed and how it ended. It ends with its parent.
@@ -43,6 +50,15 @@ fn lacking(command: &Command) -> Option<String> {
     let interpreter =
         "its interpreter is missing on this host: the dynamic loader that it was linked for, or what follows `#!`";
     folder.join(program).exists().then(|| interpreter.to_owned())
+}
+
+/// A descriptor that can be read once a child has ended (pidfd_open(2), since Linux 5.3).
+pub fn descriptor_of(child: &Child) -> std::io::Result<OwnedFd> {
+    // SAFETY: it takes two numbers, and touches no memory.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
+    let descriptor = i32::try_from(Errno::result(descriptor)?).map_err(Error::other)?;
+    // SAFETY: the kernel has just made it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Asks for a signal at the parent's death, between fork and exec.

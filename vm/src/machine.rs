@@ -182,7 +182,9 @@ impl Machine {
     fn panic(&self) -> String {
         let console = self.console.tail();
         let words = console.lines().find_map(|line| line.split_once("Kernel panic - ")).map(|(_, words)| words);
-        words.map_or_else(|| "the kernel reset the machine".into(), |words| format!("the kernel panicked: {words}"))
+        let silent =
+            || "the kernel reset the machine, as one that panics does, and its console does not say why".into();
+        words.map_or_else(silent, |words| format!("the kernel panicked: {words}"))
     }
 
     /// Takes the frame that the guest has posted.

@@ -114,7 +114,7 @@ impl Stored {
         if folder.exists() {
             match open(&folder, Verify::Digest) {
                 Ok(stored) => return Ok(stored),
-                Err(error) => notice(&format!("the kept machine is damaged, making it anew: {error}")),
+                Err(error) => notice(&format!("the kept machine cannot be used, making it anew: {error}")),
             }
         }
         let image = boot(notice)?;

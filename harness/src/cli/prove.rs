@@ -5,18 +5,19 @@ mod bounded;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use clap::Args;
 use mdlab_vm::AccelChoice;
 use xshell::Shell;
 
+use super::interrupt::{Interrupt, Interrupts};
 use super::scenarios::{self, Environment, Scenario, environment};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
-use attempt::Attempt;
+use attempt::{Attempt, Ran};
 use tally::Tally;
 
 /// Runs scenarios again and again, under load, and compares the raw recordings: they must be the same bytes.
@@ -65,10 +66,23 @@ impl Prove {
             scenarios,
             attempts: attempts.collect(),
             environment: environment(&choice)?,
-            rerun: choice.options(),
+            rerun: choice.options() + &self.often(),
         };
         let jobs = self.jobs.map_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
-        verdict(&plan.carry_out(jobs)?)
+        let (tallies, interrupt) = plan.carry_out(jobs)?;
+        match interrupt {
+            None => verdict(&tallies),
+            Some(interrupt) => {
+                let (all, done) = (plan.runs(), tallies.iter().map(Tally::done).sum::<usize>());
+                Err(interrupt.end(&format!("{done} of {all} runs were made")))
+            }
+        }
+    }
+
+    /// How often, as options.
+    fn often(&self) -> String {
+        let option = |name: &str, count: Option<u64>| count.map_or(String::new(), |count| format!(" --{name} {count}"));
+        option("runs", self.runs.map(u64::from)) + &option("seeds", self.seeds)
     }
 }
 
@@ -81,10 +95,11 @@ struct Plan {
 }
 
 impl Plan {
-    /// Runs everything, so many at a time, and says of each scenario how it came out.
-    fn carry_out(&self, jobs: usize) -> Result<Vec<Tally>, Failure> {
+    /// Runs everything, so many at a time, and says of each scenario how it came out; no more once a signal came.
+    fn carry_out(&self, jobs: usize) -> Result<(Vec<Tally>, Option<Interrupt>), Failure> {
         let tallies: Vec<_> = self.scenarios.iter().map(|_| Mutex::new(Tally::default())).collect();
         let (next, given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (interrupts, interrupt) = (Interrupts::heed()?, OnceLock::new());
         let work = || {
             while !given_up.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +107,16 @@ impl Plan {
                 let (seed, run) = self.attempts[number % self.attempts.len()];
                 let attempt = Attempt { scenario, seed, run };
                 let tally = &tallies[number / self.attempts.len()];
-                self.take(&attempt, tally).inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
+                let ran = attempt.run(&self.environment);
+                if let Some(came) = interrupts.next() {
+                    interrupt.get_or_init(|| came);
+                    given_up.store(true, Ordering::Relaxed);
+                }
+                // How a run ends that the signal came to as well proves nothing.
+                if interrupt.get().is_none() {
+                    let counted = ran.and_then(|ran| self.count(&attempt, ran, tally));
+                    counted.inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
+                }
             }
             Ok(())
         };
@@ -101,12 +125,17 @@ impl Plan {
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
         });
         outcomes.into_iter().collect::<Result<Vec<()>, _>>()?;
-        Ok(tallies.into_iter().map(|tally| tally.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+        let inner = |tally: Mutex<Tally>| tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((tallies.into_iter().map(inner).collect(), interrupt.into_inner()))
     }
 
-    /// Makes one attempt, and says what all of its scenario came to once it was the last.
-    fn take(&self, attempt: &Attempt, tally: &Mutex<Tally>) -> Result<(), Failure> {
-        let ran = attempt.run(&self.environment)?;
+    /// How many runs there are.
+    fn runs(&self) -> usize {
+        self.scenarios.len() * self.attempts.len()
+    }
+
+    /// Counts one run, and says what all of its scenario came to once it was the last.
+    fn count(&self, attempt: &Attempt, ran: Ran, tally: &Mutex<Tally>) -> Result<(), Failure> {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.count(attempt, ran)?;
         if tally.done() < self.attempts.len() {
@@ -122,9 +151,12 @@ fn verdict(tallies: &[Tally]) -> Result<(), Failure> {
     let runs: usize = tallies.iter().filter(|tally| !tally.was_skipped()).map(Tally::done).sum();
     let failed: Vec<Class> = tallies.iter().filter_map(Tally::class).collect();
     let skips = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    let all = format!("{} scenarios, {runs} runs{skips}", tallies.len() - skipped);
+    let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let all = format!("{}, {}{skips}", many(tallies.len() - skipped, "scenario"), many(runs, "run"));
     match Class::worst(&failed) {
         None => print(&format!("{all}: every recording is as it should be\n")),
-        Some(class) => Err(Failure::new(class, format!("{all}: {} scenarios failed, as shown above", failed.len()))),
+        Some(class) => {
+            Err(Failure::new(class, format!("{all}: {} failed, as shown above", many(failed.len(), "scenario"))))
+        }
     }
 }

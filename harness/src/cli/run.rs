@@ -1,10 +1,18 @@
 //! `mdlab run`: the scenarios, by cargo-nextest.
 
+use std::error::Error;
+use std::os::fd::AsFd;
+use std::process::{Command, ExitStatus};
+
 use clap::Args;
 use mdlab_vm::child;
-use nix::sys::signal::Signal;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use xshell::{Shell, cmd};
 
+use super::interrupt::{Interrupt, Interrupts};
 use super::scenarios::{environment, packages};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
@@ -52,16 +60,44 @@ impl Run {
         let filters = &self.filters;
         let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {filters...}");
         // Its output goes straight to the user; only the status is of interest here.
-        let mut command = std::process::Command::from(command);
+        let mut command = Command::from(command);
         // Which has it end all scenarios first.
         child::end_with_parent(&mut command, Signal::SIGTERM);
-        let status = command.status().map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
+        let (status, interrupt) =
+            wait(command).map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
         let noted = outcomes.read();
         skipped(&noted)?;
+        if let Some(interrupt) = interrupt {
+            return Err(interrupt.end("not all scenarios were run"));
+        }
         let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
             Some(0) => Ok(()),
             code => Err(verdict(code, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
+        }
+    }
+}
+
+/// Runs the test runner to its end, also if a signal comes: it ends its scenarios then, and says how far it got.
+fn wait(mut command: Command) -> Result<(ExitStatus, Option<Interrupt>), Box<dyn Error>> {
+    let interrupts = Interrupts::heed()?;
+    let mut runner = command.spawn()?;
+    let ended = child::descriptor_of(&runner)?;
+    let mut interrupt = None;
+    loop {
+        let mut fds = [&ended.as_fd(), &interrupts.as_fd()].map(|fd| PollFd::new(*fd, PollFlags::POLLIN));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(came) = interrupts.next() {
+            // It has come to the runner as well if the terminal sent it; a second one makes it end at once.
+            if !came.to_all {
+                kill(Pid::from_raw(runner.id().try_into()?), came.signal)?;
+            }
+            interrupt.get_or_insert(came);
+        } else if let Some(status) = runner.try_wait()? {
+            return Ok((status, interrupt));
         }
     }
 }

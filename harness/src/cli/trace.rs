@@ -1,7 +1,7 @@
 //! `mdlab trace`: records command lines in a fresh machine.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mdlab_protocol::Exit;
@@ -94,9 +94,7 @@ impl Trace {
             session.attach(self.disks, self.size)?;
         }
         for (host, guest) in &self.put {
-            let bytes =
-                fs::read(host).map_err(|error| Failure::usage(format!("read `{}`: {error}", host.display())))?;
-            session.put(guest, &bytes)?;
+            session.put(guest, &file(host)?)?;
         }
         for (number, words) in (1..).zip(lines) {
             let outcome = session.run(words, Some(&self.stdin)).cloned();
@@ -112,7 +110,8 @@ impl Trace {
             let command = outcome?;
             if command.exit != Some(Exit::Status(0)) {
                 let (line, ending, said) = (command.line(), command.ending(), command.complaint());
-                let text = format!("expected `{line}` to end with status 0, it ended with {ending}: {said}");
+                let said = if said.is_empty() { said } else { format!(": {said}") };
+                let text = format!("expected `{line}` to end with status 0, it ended with {ending}{said}");
                 return Err(session.failure(Class::Tool, text));
             }
         }
@@ -129,6 +128,19 @@ impl Trace {
             (_, true) => json(serde_json::to_string_pretty(recording))?,
             _ => Story::raw(recording).text(),
         })
+    }
+}
+
+/// The largest file that is brought into a guest; it lies in the guest's memory there.
+const LARGEST: u64 = 128 << 20;
+
+fn file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |cause: String| Failure::usage(format!("read `{}`: {cause}", path.display()));
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() || found.len() > LARGEST => {
+            Err(failed(format!("expected a file of at most {} MiB", LARGEST >> 20)))
+        }
+        _ => fs::read(path).map_err(|error| failed(error.to_string())),
     }
 }
 
@@ -158,7 +170,7 @@ fn size(text: &str) -> Result<u64, String> {
     };
     let number: Option<u64> = digits.parse().ok();
     let bytes = number.and_then(|number| number.checked_mul(1 << shift)).filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| format!("expected a size such as `10M`, `512K` or `1G`, got `{text}`"))
+    bytes.ok_or_else(|| format!("expected a size such as `10M` or `512K`, got `{text}`"))
 }
 
 #[cfg(test)]

@@ -119,6 +119,16 @@ fn a_panic() {
         .has_evidence();
 }
 
+/// All that a command had done until then, though it never came to its end.
+#[test]
+fn what_led_to_a_panic_is_not_lost() {
+    let create = "mdadm --create --run /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1";
+    let told = ends(trace(&[&format!("sh -c '{create}; echo c > /proc/sysrq-trigger'")]));
+    let last = ["\nunfinished\n", ", RUN_ARRAY, ", "    kernel: md/raid1:md0: active with 2 out of 2 mirrors"];
+    assert!(last.iter().all(|part| told.story.contains(part)), "{}", told.story);
+    told.is(Class::Kernel, "the kernel panicked: not syncing: sysrq triggered crash").has_evidence();
+}
+
 /// Whatever the kernel said of it may have been lost; that it went wrong is not.
 #[test]
 fn a_taint_without_a_word() {
@@ -202,6 +212,7 @@ fn a_kernel_that_never_reaches_the_agent() {
     ends(command)
         .is(Class::Boot, "boot file:")
         .says("the guest was not heard of within 10 s")
+        .says("  evidence: ")
         .says("  rerun:    mdlab trace");
 }
 

@@ -45,7 +45,7 @@ impl Machine {
 
     pub(super) fn stopped(&self) -> String {
         let id = self.process.id();
-        format!("somebody has stopped QEMU, process {id}: `kill -CONT {id}` has it go on")
+        format!("somebody has stopped QEMU, process {id}, by SIGSTOP or with a debugger; it has been ended")
     }
 
     /// Sends an interrupt that cannot be masked, and waits until the kernel has panicked of it (see the kernel's command line

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use mdlab_vm::Cache;
+use tempfile::TempDir;
 
 use super::bounded::bounded;
 use crate::cli::scenarios::{Environment, Scenario};
@@ -18,6 +18,9 @@ const LIMIT: Duration = Duration::from_secs(900);
 
 /// The longest that the host hesitates before an answer, in milliseconds.
 const LONGEST_HESITATION: &str = "20";
+
+/// How the folders begin in which runs leave their evidence.
+pub(super) const PREFIX: &str = "prove-";
 
 /// A run to come.
 pub(super) struct Attempt<'a> {
@@ -33,15 +36,15 @@ pub(super) enum Ran {
     Well(Vec<Vec<u8>>),
     /// The machine lacks what it needs, for this reason.
     Skipped(String),
-    /// It did not, and printed this.
-    Badly(Class, String),
+    /// It did not, printed this, and left evidence here.
+    Badly(Class, String, TempDir),
 }
 
 impl Attempt<'_> {
     /// Runs it.
     pub(super) fn run(&self, environment: &Environment) -> Result<Ran, Failure> {
         let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
-        let evidence = Cache::open()?.scratch()?;
+        let evidence = folder::passing(PREFIX)?;
         let outcomes = Outcomes::open()?;
         let Scenario { name, program, folder } = self.scenario;
         let mut command = Command::new(program);
@@ -55,21 +58,21 @@ impl Attempt<'_> {
         }
         let Some((status, said)) = bounded(command, LIMIT).map_err(failed)? else {
             let text = format!("`{name}` did not end within {} s", LIMIT.as_secs());
-            return Ok(Ran::Badly(Class::Infra, text));
+            return Ok(Ran::Badly(Class::Infra, text, evidence));
         };
         let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
         Ok(match (status.success(), noted) {
             (true, Some(Outcome::Skipped(reason))) => Ran::Skipped(reason),
             (true, _) => match folder::recordings(evidence.path())? {
                 none if none.is_empty() => {
-                    Ran::Badly(Class::Usage, "it recorded nothing: it asks for no `Guest`".into())
+                    Ran::Badly(Class::Usage, "it recorded nothing: it asks for no `Guest`".into(), evidence)
                 }
                 recordings => Ran::Well(recordings),
             },
-            (false, Some(Outcome::Failed(class))) => Ran::Badly(class, said),
+            (false, Some(Outcome::Failed(class))) => Ran::Badly(class, said, evidence),
             // Somebody has killed it, the kernel for want of memory perhaps.
-            (false, _) if status.signal().is_some() => Ran::Badly(Class::Infra, format!("{status}: {said}")),
-            (false, _) => Ran::Badly(Class::Drift, said),
+            (false, _) if status.signal().is_some() => Ran::Badly(Class::Infra, format!("{status}: {said}"), evidence),
+            (false, _) => Ran::Badly(Class::Drift, said, evidence),
         })
     }
 }

@@ -1,13 +1,12 @@
 //! Programs that get so much time, and no more.
 
 use std::io::{Read, pipe};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use mdlab_vm::child;
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
@@ -37,8 +36,8 @@ pub(super) fn bounded(mut command: Command, limit: Duration) -> std::io::Result<
 
 /// What a program prints until it has ended; nothing if it has not by then. Those that it started, and that live on,
 /// may hold its output open: they are not waited for.
-fn watch(child: &Child, mut reader: impl Read + AsFd, deadline: Instant) -> std::io::Result<Option<String>> {
-    let process = descriptor_of(child)?;
+fn watch(program: &Child, mut reader: impl Read + AsFd, deadline: Instant) -> std::io::Result<Option<String>> {
+    let process = child::descriptor_of(program)?;
     let (mut text, mut open) = (Vec::new(), true);
     // Looked at each time round: there may always be more to read.
     while Instant::now() < deadline {
@@ -60,15 +59,6 @@ fn watch(child: &Child, mut reader: impl Read + AsFd, deadline: Instant) -> std:
         }
     }
     Ok(None)
-}
-
-/// A descriptor that can be read once a child has ended (pidfd_open(2), since Linux 5.3).
-fn descriptor_of(child: &Child) -> std::io::Result<OwnedFd> {
-    // SAFETY: it takes two numbers, and touches no memory.
-    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
-    let descriptor = i32::try_from(Errno::result(descriptor)?).map_err(std::io::Error::other)?;
-    // SAFETY: the kernel has just made it, and nobody else knows of it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Reads what there is, and keeps the end of all that was read.

@@ -1,13 +1,15 @@
 //! What all runs of one scenario came to.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use mdlab_vm::Digest;
 
-use super::attempt::{Attempt, Ran};
+use super::attempt::{Attempt, PREFIX, Ran};
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
 use crate::failure::{Class, Failure};
+use crate::folder;
 use crate::recording::Recording;
 
 /// Characters of a digest that are shown: two that agree in them are the same.
@@ -36,23 +38,29 @@ impl Tally {
                 self.reason = reason;
                 return Ok(());
             }
-            Ran::Badly(class, said) => Some((class, said)),
+            Ran::Badly(class, said, evidence) => Some((class, said, evidence)),
             Ran::Well(recordings) => match self.first.get(&attempt.seed) {
                 None => {
                     self.first.insert(attempt.seed, recordings);
                     None
                 }
                 Some(first) if *first == recordings => None,
-                Some(first) => Some((Class::Drift, difference(first, &recordings)?)),
+                Some(first) => {
+                    let evidence = folder::passing(PREFIX)?;
+                    Some((Class::Drift, difference(first, &recordings, evidence.path())?, evidence))
+                }
             },
         };
-        let Some((class, text)) = complaint else {
+        let Some((class, text, evidence)) = complaint else {
             self.passed += 1;
             return Ok(());
         };
         self.failed += 1;
         let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
-        self.failure.get_or_insert_with(|| (class, format!("{seed}run {}: {}", attempt.run, text.trim())));
+        self.failure.get_or_insert_with(|| {
+            let (text, evidence) = (text.trim(), evidence.keep());
+            (class, format!("{seed}run {}: {text}\nevidence: {}", attempt.run, evidence.display()))
+        });
         Ok(())
     }
 
@@ -94,8 +102,8 @@ impl Tally {
     }
 }
 
-/// Where recordings differ that should be the same.
-fn difference(first: &[Vec<u8>], second: &[Vec<u8>]) -> Result<String, Failure> {
+/// Where recordings differ that should be the same. Both are written into a folder.
+fn difference(first: &[Vec<u8>], second: &[Vec<u8>], evidence: &Path) -> Result<String, Failure> {
     if first.len() != second.len() {
         return Ok(format!("expected {} recordings, got {}", first.len(), second.len()));
     }
@@ -105,6 +113,11 @@ fn difference(first: &[Vec<u8>], second: &[Vec<u8>]) -> Result<String, Failure> 
     };
     for (number, (first, second)) in (1..).zip(first.iter().zip(second)).filter(|(_, (first, second))| first != second)
     {
+        for (name, recording) in [("first", first), ("other", second)] {
+            let path = evidence.join(format!("guest-{number}-{name}.json"));
+            let written = std::fs::write(&path, recording);
+            written.map_err(|error| Failure::infra(format!("write `{}`: {error}", path.display())))?;
+        }
         if let Some(difference) = Difference::between(&read(first)?, &read(second)?) {
             return Ok(format!("the recording of guest {number} differs from the first run's in {difference}"));
         }

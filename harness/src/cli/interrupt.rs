@@ -1,0 +1,58 @@
+//! Ctrl-C and its like, where somebody else has to end first.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::libc;
+use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::failure::Failure;
+
+/// From now on these signals do not end this process: they are read. Threads that it starts leave them to this as well;
+/// programs do not, if they end with it ([`mdlab_vm::child`]).
+pub(super) struct Interrupts(SignalFd);
+
+/// A signal that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interrupt {
+    pub(super) signal: Signal,
+    /// The terminal sent it, to all in the foreground (`si_code` of sigaction(2)).
+    pub(super) to_all: bool,
+}
+
+impl Interrupts {
+    pub(super) fn heed() -> Result<Self, Failure> {
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        let heed = signals
+            .thread_block()
+            .and_then(|()| SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
+        heed.map(Self).map_err(|error| Failure::infra(format!("heed signals: {error}")))
+    }
+
+    /// One that has come, if any.
+    pub(super) fn next(&self) -> Option<Interrupt> {
+        let info = self.0.read_signal().ok()??;
+        let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
+        Some(Interrupt { signal, to_all: info.ssi_code == libc::SI_KERNEL })
+    }
+}
+
+impl AsFd for Interrupts {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Interrupt {
+    /// Says what was interrupted, and ends this process as the signal would have, so that whoever started it knows.
+    pub(super) fn end(self, what: &str) -> Failure {
+        let failure = Failure::infra(format!("{what}: {} came", self.signal));
+        eprintln!("mdlab: {failure}");
+        // SAFETY: the default action runs no code.
+        let ended = unsafe { signal(self.signal, SigHandler::SigDfl) }
+            .and_then(|_| SigSet::empty().thread_set_mask())
+            .and_then(|()| raise(self.signal));
+        // Here nobody arrives.
+        ended.map_or_else(|error| Failure::infra(format!("end by {}: {error}", self.signal)), |()| failure)
+    }
+}
