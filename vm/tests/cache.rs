@@ -66,7 +66,7 @@ fn a_damaged_machine_is_made_anew_and_an_undamaged_one_is_not() {
     for (file, damage) in damages {
         damage(&entry(&cache).join(file));
         let (kept, notices) = keep(&cache);
-        assert!(notices.iter().any(|notice| notice.contains("is damaged, making it anew")), "{file}: {notices:?}");
+        assert!(notices.iter().any(|notice| notice.contains("cannot be used, making it anew")), "{file}: {notices:?}");
         answers(&kept);
         assert!(keep(&cache).1.is_empty(), "{file}");
     }
