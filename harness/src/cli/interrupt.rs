@@ -22,7 +22,9 @@ pub(super) struct Interrupt {
 
 impl Interrupts {
     pub(super) fn heed() -> Result<Self, Failure> {
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        let signals =
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        let signals = SigSet::from_iter(signals);
         let heed = signals
             .thread_block()
             .and_then(|()| SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
@@ -35,6 +37,17 @@ impl Interrupts {
         let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
         Some(Interrupt { signal, to_all: info.ssi_code == libc::SI_KERNEL })
     }
+}
+
+/// Whether whoever started this process has it ignore a signal, as nohup does with SIGHUP. Blocked, it would come all the same.
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is changed, and the kernel writes one `sigaction`; all zeros, if it does not, are the default action.
+    let action = unsafe {
+        libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 impl AsFd for Interrupts {
