@@ -3,11 +3,11 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 
 mod qemu;
@@ -72,6 +72,19 @@ fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
         let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("prove-")).collect();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+/// nohup(1) has a run go on when the terminal is gone.
+#[test]
+fn a_signal_that_its_starter_ignores_does_not_end_a_run() {
+    let mut command = workspace::mdlab(&["prove", "stopped_already", "--runs", "4", "--jobs", "1"]);
+    // SAFETY: signal(2) may be called between fork and exec (signal-safety(7)), and ignoring runs no code.
+    unsafe { command.pre_exec(|| Ok(signal(Signal::SIGHUP, SigHandler::SigIgn).map(drop)?)) };
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| qemu_of(run.id()));
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", workspace::said(&ended));
 }
 
 /// A program that takes the place of another, and never ends by itself.
