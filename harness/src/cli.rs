@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("mdlab: {failure}");
+            complain(&failure.to_string());
             failure.class.exit_status().into()
         }
     }
@@ -83,7 +83,12 @@ pub fn main() -> ExitCode {
 
 /// Tells what takes time.
 fn notice(text: &str) {
-    eprintln!("mdlab: {text}");
+    complain(text);
+}
+
+/// Prints to the standard error; a terminal that is gone is no reason to end otherwise.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "mdlab: {text}");
 }
 
 /// Prints to the standard output. Whoever reads it may stop to; that is no failure.

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use mdlab_vm::Scratch;
+
 use crate::failure::Failure;
 use crate::recording::{MachineId, Recording};
 
@@ -33,14 +35,20 @@ pub fn evidence(machine: &MachineId, title: &str) -> Result<PathBuf, Failure> {
     make(base()?.join(format!("linux-{linux},mdadm-{mdadm},{}", machine.accel)).join(file_name(title)))
 }
 
-/// Makes a folder for what may become evidence. It is removed when dropped, unless it is kept.
-pub(crate) fn passing(prefix: &str) -> Result<tempfile::TempDir, Failure> {
-    let base = make(base()?)?;
-    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&base);
-    made.map_err(|error| Failure::infra(format!("make a folder in `{}`: {error}", base.display())))
+/// Makes a folder for what may become evidence.
+pub(crate) fn scratch() -> Result<Scratch, Failure> {
+    Ok(Scratch::make(&base()?.join("scratch"))?)
 }
 
-/// Keeps what a kernel printed that did not boot.
+/// Keeps what has become evidence, under a name that begins so.
+pub(crate) fn keep(scratch: Scratch, prefix: &str) -> Result<PathBuf, Failure> {
+    let unique = scratch.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let place = base()?.join(format!("{prefix}{}", unique.trim_start_matches('.')));
+    scratch.keep(&place)?;
+    Ok(place)
+}
+
+/// Writes down what a kernel printed as it booted.
 pub(crate) fn boot(title: &str, console: &str) -> Result<PathBuf, Failure> {
     let folder = make(base()?.join(title))?;
     let written = fs::write(folder.join("console.log"), console);

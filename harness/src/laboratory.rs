@@ -37,9 +37,9 @@ impl Laboratory {
         let ingredients = userland.ingredients()?;
         let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: limits()? };
         let kept = recipe.keep(cache, choice.accel, notice);
-        let kept = kept.map_err(|error| with_console(unfit(error, choice), choice))?;
+        let kept = kept.map_err(|error| unfit(error, choice)).and_then(|kept| healthy(kept, choice));
+        let kept = kept.map_err(|failure| with_console(failure, choice, notice))?;
         let accel = kept.accel().to_string();
-        healthy(&kept, &choice.kernel.to_string())?;
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
         Ok(Self { kept, machine, seed: choice.seed })
     }
@@ -81,21 +81,21 @@ fn limits() -> Result<Limits, Failure> {
 }
 
 /// Refuses a kernel that reported something wrong with itself before any scenario began: what it does then proves nothing.
-fn healthy(kept: &Kept, kernel: &str) -> Result<(), Failure> {
+fn healthy(kept: Kept, choice: &Choice) -> Result<Kept, Failure> {
     let reports = Report::on_console(kept.boot_console());
-    let Some(sentence) = watch::of_reports(&reports) else { return Ok(()) };
+    let Some(sentence) = watch::of_reports(&reports) else { return Ok(kept) };
     let reports = reports.into_iter().map(|report| report.text).collect();
-    let evidence = Evidence { reports, ..Evidence::default() };
-    Err(Failure::with(Class::Kernel, format!("boot {kernel}: {sentence}"), evidence))
+    let evidence = Evidence { reports, console: Some(kept.boot_console().to_owned()), ..Evidence::default() };
+    Err(Failure::with(Class::Kernel, format!("boot {}: {sentence}", choice.kernel), evidence))
 }
 
-/// Writes down all that a kernel printed which did not boot: its evidence.
-fn with_console(mut failure: Failure, choice: &Choice) -> Failure {
-    if failure.class == Class::Boot {
+/// Writes down what a kernel printed that did not boot, or not well, or the end of it if it was a lot.
+fn with_console(mut failure: Failure, choice: &Choice, notice: Notice) -> Failure {
+    if let Some(console) = &failure.evidence.console {
         let title = format!("boot-{}", &Digest::of(choice.options().as_bytes()).short()[..8]);
-        let console = failure.evidence.console.as_deref().unwrap_or_default();
         // The failure itself matters more than a failure to write down its evidence.
-        failure.evidence.folder = folder::boot(&title, console).ok();
+        let folder = folder::boot(&title, console).inspect_err(|failure| notice(&failure.to_string()));
+        failure.evidence.folder = folder.ok();
     }
     failure
 }

@@ -205,7 +205,7 @@ impl Session {
         let after = self.observe()?;
         self.watch.see(after.taint);
         self.recorded = 0;
-        let (commands, events) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.events));
+        let (commands, events) = (std::mem::take(&mut self.commands), in_order(std::mem::take(&mut self.events)));
         self.recording.steps.push(Step { label: label.to_owned(), given, commands, events, after });
         self.judge_kernel()?;
         let last = self.recording.steps.len() - 1;
@@ -220,7 +220,7 @@ impl Session {
     /// What was recorded, with the step that has not ended; nobody looked at the arrays after it.
     pub(crate) fn evidence(&self) -> Recording {
         let mut recording = self.recording.clone();
-        let (commands, events) = (self.commands.clone(), self.events.clone());
+        let (commands, events) = (self.commands.clone(), in_order(self.events.clone()));
         if !commands.is_empty() || !events.is_empty() {
             let label = "unfinished".to_owned();
             recording.steps.push(Step { label, given: false, commands, events, after: Observation::default() });
@@ -310,6 +310,13 @@ impl Session {
         failure.evidence.reports = known.evidence.reports;
         failure
     }
+}
+
+/// The order in which things began. A call is sent when it has returned, and by then others may have been that another
+/// process began after it.
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by_key(|event| event.at);
+    events
 }
 
 /// What a reply is, without what it carries.

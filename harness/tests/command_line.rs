@@ -209,6 +209,18 @@ fn a_cache_that_cannot_be_written_is_named() {
     assert!(error.contains("`/proc/mdlab`") && error.contains("name another folder in MDLAB_CACHE"), "{error}");
 }
 
+/// A call is known when it has returned; by then another process may have begun others.
+#[test]
+fn what_two_commands_do_at_once_stands_in_the_order_in_which_it_began() {
+    let create = |md: &str, disks: &str| format!("mdadm --create --run /dev/{md} --level 1 --raid-devices 2 {disks}");
+    let line = [create("md0", "/dev/loop0 /dev/loop1"), create("md1", "/dev/loop2 /dev/loop3")].join(" & ");
+    let (raw, _) = ends(mdlab(&["trace", "--raw", "--disks", "4", &format!("sh -c '{line}; wait'")]), 0);
+    let raw: serde_json::Value = serde_json::from_str(&raw).unwrap();
+    let times: Vec<_> =
+        raw["steps"][0]["events"].as_array().unwrap().iter().map(|event| event["at"].as_u64()).collect();
+    assert!(times.len() > 100 && times.is_sorted(), "{times:?}");
+}
+
 /// Nothing listens on port 9 of this host, so every connection is refused at once.
 const NO_MIRROR: &str = "http://127.0.0.1:9/debian";
 

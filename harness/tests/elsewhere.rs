@@ -2,8 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+mod until;
+
+use until::until;
 
 /// Lays the crate out in an empty folder.
 fn crate_elsewhere(folder: &Path) {
@@ -187,6 +195,28 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let evidence = text.lines().find_map(|line| line.strip_prefix("  evidence: ")).unwrap();
     let kept = ["first", "other"].map(|name| std::fs::read(format!("{evidence}/guest-1-{name}.json")).unwrap());
     assert_ne!(kept[0], kept[1]);
+
+    // What was found is not lost with a run that is interrupted; nor is what somebody else has ended.
+    let evidence = tempfile::tempdir().unwrap();
+    let mut many = mdlab(folder.path());
+    many.args(["prove", "depends_on_luck", "--runs", "10000"]).env("MDLAB_EVIDENCE", evidence.path());
+    let run = many.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let kept = || evidence.path().read_dir().unwrap().flatten().map(|entry| entry.path());
+    let kept = until(|| kept().find(|path| path.to_string_lossy().contains("/prove-")));
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{text}");
+    let said = ["drift  depends_on_luck: 1 of ", " of 10000 runs were made: SIGINT came", &kept.display().to_string()];
+    assert!(said.iter().all(|said| text.contains(said)), "{text}");
+
+    let mut killed = mdlab(folder.path());
+    let ended = killed.args(["prove", "may_be_killed", "--runs", "1"]).env("KILLED_BY", "KILL").output().unwrap();
+    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    assert_eq!((ended.status.code(), text.contains("signal: 9 (SIGKILL)")), (Some(6), true), "{text}");
+    let evidence = text.lines().find_map(|line| line.strip_prefix("  evidence: ")).unwrap();
+    let output = std::fs::read_to_string(format!("{evidence}/output.log")).unwrap();
+    assert!(output.contains("running 1 test"), "{output}");
 
     let (status, text) = proves(&["nothing_is_called_so"]);
     assert_eq!((status, text.contains("usage: no scenario has a name like that")), (Some(2), true), "{text}");

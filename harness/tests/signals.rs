@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use mdlab_vm::Cache;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 
@@ -35,10 +36,14 @@ fn is_gone(process: Pid) -> bool {
     std::fs::read(format!("/proc/{process}/cmdline")).map_or(true, |line| line.is_empty())
 }
 
+/// Puts the machine into the cache: before that, the one that is seen is booting.
+fn has_a_machine() {
+    assert!(Command::new(env!("CARGO_BIN_EXE_mdlab")).args(["trace", "true"]).output().unwrap().status.success());
+}
+
 #[test]
 fn nothing_is_left_of_a_run_that_was_ended() {
-    // The machine is in the cache before a run is ended in it.
-    assert!(Command::new(env!("CARGO_BIN_EXE_mdlab")).args(["trace", "true"]).output().unwrap().status.success());
+    has_a_machine();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         let temporary = tempfile::tempdir().unwrap();
         let (mut mdlab, qemu) = spinning(temporary.path());
@@ -48,30 +53,56 @@ fn nothing_is_left_of_a_run_that_was_ended() {
         let left: Vec<_> = temporary.path().read_dir().unwrap().collect();
         assert!(left.is_empty(), "after {signal}: {left:?}");
     }
-    assert!(Command::new(env!("CARGO_BIN_EXE_mdlab")).args(["trace", "true"]).output().unwrap().status.success());
+    has_a_machine();
 }
 
-/// Whoever ends it learns how far it got, and it ends by the signal.
+/// Whoever ends it learns that not all was run, and it ends by the signal.
 #[test]
 fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
-    for (arguments, said) in [
-        (["run", "resyncs", "--jobs", "1"].as_slice(), "mdlab: infra: not all scenarios were run: SIGINT came"),
-        (&["prove", "resyncs", "--runs", "50"], " of 200 runs were made: SIGINT came"),
-    ] {
-        let evidence = tempfile::tempdir().unwrap();
-        let mut command = workspace::mdlab(arguments);
-        command.env("MDLAB_EVIDENCE", evidence.path()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let run = command.spawn().unwrap();
-        let qemu = until(|| qemu_of(run.id()));
-        kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-        let ended = run.wait_with_output().unwrap();
-        assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{}", workspace::said(&ended));
-        assert!(workspace::said(&ended).contains(said), "{}", workspace::said(&ended));
-        until(|| is_gone(qemu).then_some(()));
-        let left = evidence.path().read_dir().unwrap().flatten().map(|entry| entry.file_name());
-        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("prove-")).collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
+    has_a_machine();
+    let mut command = workspace::mdlab(&["run", "resyncs", "--jobs", "1"]);
+    let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let qemu = until(|| qemu_of(run.id()));
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    let said = workspace::said(&ended);
+    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{said}");
+    assert!(said.contains("mdlab: infra: not all scenarios were run: SIGINT came"), "{said}");
+    until(|| is_gone(qemu).then_some(()));
+}
+
+/// It says how far it got, and does not wait for what would have come to no end.
+#[test]
+fn a_proof_that_is_interrupted_ends_at_once_and_leaves_nothing() {
+    // Its own cache: whoever has booted a machine is interrupted as well.
+    let (cache, evidence) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    symlink(Cache::open().unwrap().path("packages"), cache.path().join("packages")).unwrap();
+    let mut command = workspace::mdlab(&["prove", "resyncs", "--runs", "50"]);
+    command.envs([("MDLAB_CACHE", cache.path()), ("MDLAB_EVIDENCE", evidence.path())]).env("MDLAB_PATIENCE", "100000");
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let scratch = evidence.path().join("scratch");
+    until(|| scratch.read_dir().ok()?.next().map(drop));
+    let qemu = until(|| qemu_of(run.id()).filter(|qemu| kill(*qemu, Signal::SIGSTOP).is_ok()));
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let ended = run.wait().unwrap();
+    let said = std::io::read_to_string(run.stderr.take().unwrap()).unwrap();
+    assert_eq!(ended.signal(), Some(Signal::SIGINT as i32), "{said}");
+    assert!(said.contains(" of 200 runs were made: SIGINT came"), "{said}");
+    until(|| is_gone(qemu).then_some(()));
+    let left = |folder: &Path| folder.read_dir().unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+    assert_eq!((left(&scratch), left(evidence.path())), (vec![], vec!["scratch".into()]));
+}
+
+/// The terminal is gone by then, and with it whom it could be said to.
+#[test]
+fn a_run_that_nobody_listens_to_ends_by_its_signal() {
+    has_a_machine();
+    let mut run = workspace::mdlab(&["prove", "resyncs", "--runs", "50"]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| qemu_of(run.id()));
+    drop(run.stderr.take());
+    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+    assert_eq!(run.wait().unwrap().signal(), Some(Signal::SIGHUP as i32));
 }
 
 /// nohup(1) has a run go on when the terminal is gone.

@@ -1,34 +1,17 @@
 //! The folder that outlives a run: kernels, packages, kept machines.
 
-use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Notice, Result};
+use crate::scratch::Scratch;
 
 /// A folder of one user, mode 0700, that any number of processes share.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
-}
-
-/// A folder for files that are needed for a moment. It is removed when dropped.
-///
-/// Its lock says that it is in use. A number of its owner would not: it may be another process's by now, and processes in
-/// another namespace, who may share the cache, have numbers of their own.
-#[derive(Debug)]
-pub struct Scratch {
-    // Dropped in this order: what is not locked is taken to be abandoned.
-    folder: tempfile::TempDir,
-    _lock: File,
-}
-
-impl Scratch {
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
 }
 
 impl Cache {
@@ -110,26 +93,9 @@ impl Cache {
         tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).context("make a folder in", parent)
     }
 
-    /// Makes a folder for files that are needed for a moment. Those that a killed process left behind are removed here.
-    pub fn scratch(&self) -> Result<Scratch> {
-        let parent = self.folder("scratch")?;
-        let (scratch, abandoned) = {
-            // Held until this folder is locked: another process must not find it before that.
-            let making = self.lock_file("scratch")?;
-            making.lock().context("lock", &parent)?;
-            let abandoned: Vec<_> =
-                parent.read_dir().context("list", &parent)?.flatten().filter_map(abandoned).collect();
-            let folder = tempfile::tempdir_in(&parent).context("make a folder in", &parent)?;
-            let lock = File::open(folder.path()).context("open", folder.path())?;
-            lock.lock().context("lock", folder.path())?;
-            (Scratch { folder, _lock: lock }, abandoned)
-        };
-        // It may take long, and nobody has to wait for it.
-        for (path, _lock) in abandoned {
-            // Its owner may have removed it a moment ago; and what cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(path);
-        }
-        Ok(scratch)
+    /// Makes a folder for files that are needed for a moment.
+    pub(crate) fn scratch(&self) -> Result<Scratch> {
+        Scratch::make(&self.path("scratch"))
     }
 
     /// Puts a filled folder in an entry's place, replacing what was there.
@@ -152,11 +118,4 @@ impl Cache {
         file.persist(&path).context("make", &path)?;
         Ok(())
     }
-}
-
-/// A scratch folder whose owner has ended, and its lock, which says to others that it is seen to.
-fn abandoned(entry: DirEntry) -> Option<(PathBuf, File)> {
-    let lock = File::open(entry.path()).ok()?;
-    lock.try_lock().ok()?;
-    Some((entry.path(), lock))
 }

@@ -29,10 +29,11 @@ mod qmp;
 mod ramdisk;
 mod recipe;
 mod report;
+mod scratch;
 mod stored;
 
 pub use accel::{Accel, AccelChoice};
-pub use cache::{Cache, Scratch};
+pub use cache::Cache;
 pub use digest::Digest;
 pub use error::{Class, Error, Notice, Result};
 pub use fork::Fork;
@@ -44,4 +45,5 @@ pub use qemu::Qemu;
 pub use ramdisk::RamDisk;
 pub use recipe::{Limits, Recipe};
 pub use report::{Report, blocked_tasks};
+pub use scratch::Scratch;
 pub use stored::Made;

@@ -294,8 +294,7 @@ fn update(shell: &Shell, suite: &Suite) -> Result<()> {
     }
     run(cmd!(shell, "apt-get update")).map(drop).map_err(|error| {
         // apt's exit status is 100 for every failure. A mirror that is out of reach is said to be that.
-        let absent = |line: &&str| line.contains("does not have a Release file") && !line.contains("connect");
-        if let Some(line) = error.message.lines().find(absent) {
+        if let Some(line) = error.message.lines().find(|line| line.contains("does not have a Release file")) {
             let said = line.trim().trim_start_matches("E: ");
             let suite = suite.name();
             return Error::usage(format!("fetch Debian's suite `{suite}`: there is none of that name: {said}"));

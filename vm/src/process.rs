@@ -11,7 +11,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::{Gid, Pid, Uid, User, setgid, setgroups, setuid};
 
 use crate::child::die_with;
@@ -125,6 +125,8 @@ fn unprivileged() -> Result<Option<Identity>> {
 
 /// What the child does between fork and exec.
 fn enter(identity: Option<&Identity>, parent: Pid) -> std::io::Result<()> {
+    // The nursery blocks all signals, which QEMU would inherit.
+    SigSet::empty().thread_set_mask()?;
     if let Some(identity) = identity {
         setgroups(&identity.groups)?;
         setgid(identity.gid)?;
@@ -149,6 +151,8 @@ fn spawn_from_nursery(command: Command) -> std::io::Result<Child> {
     let nursery = NURSERY.get_or_init(|| {
         let (sender, orders) = channel::<Order>();
         std::thread::spawn(move || {
+            // No signal may choose this thread that others wait for. Where it fails, all is as it was.
+            let _ = SigSet::all().thread_block();
             for (mut command, reply) in orders {
                 // The mappings own the parent's ends of the descriptors; they close with the command.
                 let child = command.spawn();

@@ -162,13 +162,13 @@ impl Report {
 }
 
 /// The stacks of the tasks that wait uninterruptibly, on a console on which the kernel has shown all tasks
-/// (`show_state_filter` in kernel/sched/core.c).
+/// (`show_state_filter` in kernel/sched/core.c), and of those that the guest itself names there as left by SIGKILL.
 pub fn blocked_tasks(console: &str) -> Vec<String> {
     let mut tasks: Vec<Vec<&str>> = Vec::new();
     let mut inside = false;
     for line in console.lines().map(message) {
         if line.starts_with("task:") {
-            inside = line.contains(" state:D ");
+            inside = line.contains(" state:D ") || line.ends_with(" left by SIGKILL");
             if inside {
                 tasks.push(vec![line]);
             }
@@ -243,19 +243,19 @@ impl<'a> Draft<'a> {
 
     /// Adds a line, if it belongs to it.
     fn takes(&mut self, line: &'a str) -> bool {
-        let again = sign(line).is_none() || line.starts_with("Call Trace:");
+        let same = sign(line).is_none() || line.starts_with("Call Trace:");
         // It says what memory there is, and ends with whom it killed.
-        let counts = self.title.contains(OOM) && again;
+        let counts = self.title.contains(OOM) && same;
         // Such a report goes from processor to processor, and to the tasks that it waits for.
         let next = ["NMI backtrace for cpu", "Sending NMI from CPU", "rcu: ", "task:"];
-        let stuck = [LOCKUP, RCU_STALL].contains(&self.kind) && again && next.iter().any(|next| line.starts_with(next));
+        let stuck = [LOCKUP, RCU_STALL].contains(&self.kind) && same && next.iter().any(|next| line.starts_with(next));
         let foreign = self.traced && !self.fenced && !counts && !stuck && !is_detail(line);
         let another = !self.traced && !self.fenced && self.title != CUT && begins_another(line);
         if self.ended || foreign || another || self.lines.len() >= LONGEST {
             return false;
         }
         self.ended = line.starts_with("---[ end ") || self.fenced && line.starts_with("=====");
-        self.ended |= self.title.contains(OOM) && line.contains("ut of memory: ");
+        self.ended |= self.title.contains(OOM) && line.contains("ut of memory");
         self.traced |= line == "Call Trace:";
         // What stands before says only that something comes.
         if self.title == CUT

@@ -115,68 +115,6 @@ fn what_a_killed_process_left_half_made_is_removed() {
     assert_eq!(entry(&cache), kept);
 }
 
-/// The names in the scratch folder of a cache.
-fn scratches(cache: &Cache) -> Vec<String> {
-    let entries = cache.path("scratch").read_dir().unwrap().flatten();
-    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
-}
-
-#[test]
-fn a_scratch_folder_is_there_for_as_long_as_it_is_held() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::at(folder.path()).unwrap();
-    let held = cache.scratch().unwrap();
-    // As older versions named them: a process of that number lives, and is not the owner.
-    let abandoned = [format!("{}.abandoned", std::process::id()), "1.abandoned".into()];
-    for name in &abandoned {
-        fs::create_dir_all(cache.path("scratch").join(name).join("inner")).unwrap();
-    }
-    let another = cache.scratch().unwrap();
-    assert!(held.path().is_dir() && another.path().is_dir());
-    assert_eq!(scratches(&cache).len(), 2);
-    drop((held, another));
-    assert_eq!(scratches(&cache), [""; 0]);
-}
-
-#[test]
-fn scratch_folders_that_are_made_at_once_do_not_remove_one_another() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::at(folder.path()).unwrap();
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..200 {
-                    let scratch = cache.scratch().unwrap();
-                    fs::write(scratch.path().join("file"), "text").unwrap();
-                    assert!(scratch.path().join("file").exists());
-                }
-            });
-        }
-    });
-    assert_eq!(scratches(&cache), [""; 0]);
-}
-
-/// Two ask at once: one of them removes what was abandoned, which takes a while, and the other has its folder before
-/// that.
-#[test]
-fn nobody_waits_until_others_have_removed_what_was_abandoned() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::at(folder.path()).unwrap();
-    let abandoned = cache.path("scratch/abandoned");
-    let did_not_wait = || {
-        fs::create_dir_all(&abandoned).unwrap();
-        for name in 0..3000 {
-            fs::write(abandoned.join(name.to_string()), "").unwrap();
-        }
-        let asked = || cache.scratch().is_ok_and(|_scratch| abandoned.exists());
-        let there = std::thread::scope(|scope| [(); 2].map(|()| scope.spawn(asked)).map(|one| one.join().unwrap()));
-        assert!(!abandoned.exists());
-        there.contains(&true)
-    };
-    // The removal may be over before the other has even asked.
-    assert!((0..30).any(|_| did_not_wait()));
-}
-
 #[test]
 fn altered_packages_are_not_booted() {
     let (folder, cache) = cache();

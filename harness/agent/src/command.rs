@@ -243,6 +243,7 @@ fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
     processes::log_blocked();
+    processes::log_left(machine.jobs[job].child.pid);
     Ok(Exit::Hung)
 }
 

@@ -95,6 +95,24 @@ pub(crate) fn log_blocked() {
     let _ = fs::write("/proc/sysrq-trigger", "w");
 }
 
+/// Logs the stacks of what is left of a command's family, and is not among [`log_blocked`]'s: it sleeps and wakes, or runs,
+/// and never comes to an end. As the kernel shows tasks; not every kernel says where they are (CONFIG_STACKTRACE).
+pub(crate) fn log_left(root: Pid) {
+    let all = all();
+    let family = family(&all, root.as_raw());
+    for Process { pid, .. } in all.iter().filter(|task| family.contains(&task.pid) && task.state != State::Blocked) {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let stack = read("stack");
+        // `[<0>] msleep+0x26/0x30`; the last line may be `[<0>] 0xffffffffffffffff`.
+        let frames = stack.lines().filter_map(|line| line.split_once("] ")).map(|(_, frame)| format!(" {frame}"));
+        let title = format!("task:{} pid:{pid} left by SIGKILL", read("comm").trim_end());
+        for line in [title, "Call Trace:".to_owned()].into_iter().chain(frames) {
+            // Each write is a message of its own (Documentation/ABI/testing/dev-kmsg).
+            let _ = fs::write("/dev/kmsg", line);
+        }
+    }
+}
+
 fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| parse(&fs::read_to_string(entry.path().join("stat")).ok()?)).collect()

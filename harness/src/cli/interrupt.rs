@@ -3,9 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::libc;
-use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::complain;
 use crate::failure::Failure;
 
 /// From now on these signals do not end this process: they are read. Threads that it starts leave them to this as well;
@@ -31,7 +33,12 @@ impl Interrupts {
         heed.map(Self).map_err(|error| Failure::infra(format!("heed signals: {error}")))
     }
 
-    /// One that has come, if any.
+    /// Whether one has come that nobody has taken.
+    pub(super) fn has_come(&self) -> bool {
+        poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1)
+    }
+
+    /// Takes one that has come, if any.
     pub(super) fn next(&self) -> Option<Interrupt> {
         let info = self.0.read_signal().ok()??;
         let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
@@ -58,14 +65,11 @@ impl AsFd for Interrupts {
 
 impl Interrupt {
     /// Says what was interrupted, and ends this process as the signal would have, so that whoever started it knows.
-    pub(super) fn end(self, what: &str) -> Failure {
-        let failure = Failure::infra(format!("{what}: {} came", self.signal));
-        eprintln!("mdlab: {failure}");
-        // SAFETY: the default action runs no code.
-        let ended = unsafe { signal(self.signal, SigHandler::SigDfl) }
-            .and_then(|_| SigSet::empty().thread_set_mask())
-            .and_then(|()| raise(self.signal));
-        // Here nobody arrives.
-        ended.map_or_else(|error| Failure::infra(format!("end by {}: {error}", self.signal)), |()| failure)
+    pub(super) fn end(self, what: &str) -> ! {
+        complain(&Failure::infra(format!("{what}: {} came", self.signal)).to_string());
+        let _ = SigSet::empty().thread_set_mask();
+        let _ = raise(self.signal);
+        // The first process of a container does not die of it (pid_namespaces(7)): it ends as a shell would say that it did.
+        std::process::exit(128 + self.signal as i32)
     }
 }

@@ -5,14 +5,14 @@ mod bounded;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
 use mdlab_vm::AccelChoice;
 use xshell::Shell;
 
-use super::interrupt::{Interrupt, Interrupts};
+use super::interrupt::Interrupts;
 use super::scenarios::{self, Environment, Scenario, environment};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
@@ -69,14 +69,7 @@ impl Prove {
             rerun: choice.options() + &self.often(),
         };
         let jobs = self.jobs.map_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
-        let (tallies, interrupt) = plan.carry_out(jobs)?;
-        match interrupt {
-            None => verdict(&tallies),
-            Some(interrupt) => {
-                let (all, done) = (plan.runs(), tallies.iter().map(Tally::done).sum::<usize>());
-                Err(interrupt.end(&format!("{done} of {all} runs were made")))
-            }
-        }
+        verdict(&plan.carry_out(jobs)?)
     }
 
     /// How often, as options.
@@ -95,28 +88,24 @@ struct Plan {
 }
 
 impl Plan {
-    /// Runs everything, so many at a time, and says of each scenario how it came out; no more once a signal came.
-    fn carry_out(&self, jobs: usize) -> Result<(Vec<Tally>, Option<Interrupt>), Failure> {
+    /// Runs everything, so many at a time, and says of each scenario how it came out; a signal ends it at once.
+    fn carry_out(&self, jobs: usize) -> Result<Vec<Tally>, Failure> {
         let tallies: Vec<_> = self.scenarios.iter().map(|_| Mutex::new(Tally::default())).collect();
-        let (next, given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (interrupts, interrupt) = (Interrupts::heed()?, OnceLock::new());
+        let (next, given_up, interrupts) = (AtomicUsize::new(0), AtomicBool::new(false), Interrupts::heed()?);
         let work = || {
-            while !given_up.load(Ordering::Relaxed) {
+            while !given_up.load(Ordering::Relaxed) && !interrupts.has_come() {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(scenario) = self.scenarios.get(number / self.attempts.len()) else { return Ok(()) };
                 let (seed, run) = self.attempts[number % self.attempts.len()];
                 let attempt = Attempt { scenario, seed, run };
-                let tally = &tallies[number / self.attempts.len()];
-                let ran = attempt.run(&self.environment);
-                if let Some(came) = interrupts.next() {
-                    interrupt.get_or_init(|| came);
-                    given_up.store(true, Ordering::Relaxed);
-                }
-                // How a run ends that the signal came to as well proves nothing.
-                if interrupt.get().is_none() {
-                    let counted = ran.and_then(|ran| self.count(&attempt, ran, tally));
-                    counted.inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
-                }
+                let counted = attempt.run(&self.environment, &interrupts).and_then(|ran| match ran {
+                    // How a run ends that the signal came to as well proves nothing.
+                    Some(ran) if !interrupts.has_come() => {
+                        self.count(&attempt, ran, &tallies[number / self.attempts.len()])
+                    }
+                    _ => Ok(()),
+                });
+                counted.inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
             }
             Ok(())
         };
@@ -124,14 +113,22 @@ impl Plan {
             let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
         });
-        outcomes.into_iter().collect::<Result<Vec<()>, _>>()?;
         let inner = |tally: Mutex<Tally>| tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok((tallies.into_iter().map(inner).collect(), interrupt.into_inner()))
+        let tallies: Vec<_> = tallies.into_iter().map(inner).collect();
+        let said = print(&self.unfinished(&tallies));
+        if let Some(interrupt) = interrupts.next() {
+            let (all, done) =
+                (self.scenarios.len() * self.attempts.len(), tallies.iter().map(Tally::done).sum::<usize>());
+            interrupt.end(&format!("{done} of {all} runs were made"));
+        }
+        said.and_then(|()| outcomes.into_iter().collect::<Result<(), _>>()).map(|()| tallies)
     }
 
-    /// How many runs there are.
-    fn runs(&self) -> usize {
-        self.scenarios.len() * self.attempts.len()
+    /// What is known of the scenarios that failed and whose last run was not made.
+    fn unfinished(&self, tallies: &[Tally]) -> String {
+        let failed = tallies.iter().zip(&self.scenarios).filter(|(tally, _)| tally.class().is_some());
+        let unfinished = failed.filter(|(tally, _)| tally.done() < self.attempts.len());
+        unfinished.map(|(tally, scenario)| tally.line(scenario, &self.rerun)).collect()
     }
 
     /// Counts one run, and says what all of its scenario came to once it was the last.

@@ -66,10 +66,11 @@ impl Run {
         let (status, interrupt) =
             wait(command).map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
         let noted = outcomes.read();
-        skipped(&noted)?;
-        if let Some(interrupt) = interrupt {
-            return Err(interrupt.end("not all scenarios were run"));
+        let told = skipped(&noted);
+        if let Some(interrupt) = interrupt.filter(|_| !status.success()) {
+            interrupt.end("not all scenarios were run");
         }
+        told?;
         let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
             Some(0) => Ok(()),
@@ -91,7 +92,8 @@ fn wait(mut command: Command) -> Result<(ExitStatus, Option<Interrupt>), Box<dyn
             Err(error) => return Err(error.into()),
         }
         if let Some(came) = interrupts.next() {
-            // It has come to the runner as well if the terminal sent it; a second one makes it end at once.
+            // It has come to the runner as well if the terminal sent it; a second one makes it end at once. So it does
+            // where somebody else has sent one to each of them, as timeout(1) does.
             if !came.to_all {
                 kill(Pid::from_raw(runner.id().try_into()?), came.signal)?;
             }

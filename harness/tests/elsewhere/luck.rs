@@ -9,3 +9,13 @@ fn depends_on_luck() {
 
 #[test]
 fn asks_for_no_guest() {}
+
+/// As the kernel does for want of memory.
+#[test]
+fn may_be_killed() {
+    if let Some(signal) = std::env::var_os("KILLED_BY") {
+        let number = std::process::id().to_string();
+        let killed = std::process::Command::new("kill").arg("-s").arg(signal).arg(number).status();
+        panic!("{killed:?}");
+    }
+}

@@ -127,6 +127,14 @@ fn what_led_to_a_panic_is_not_lost() {
     let last = ["\nunfinished\n", ", RUN_ARRAY, ", "    kernel: md/raid1:md0: active with 2 out of 2 mirrors"];
     assert!(last.iter().all(|part| told.story.contains(part)), "{}", told.story);
     told.is(Class::Kernel, "the kernel panicked: not syncing: sysrq triggered crash").has_evidence();
+    let others = "mkdir /dev/folder; dmsetup create slow --table '0 2048 linear /dev/loop0 0'";
+    let told = ends(trace(&[&format!("sh -c \"{others}; echo c > /proc/sysrq-trigger\"")]));
+    let last = [
+        " mkdir(\"/dev/folder\", 0777) = 0",
+        ", type=0xfd, nr=0x6, ",
+        "openat(AT_FDCWD, \"/proc/sysrq-trigger\", O_WRONLY",
+    ];
+    assert!(last.iter().all(|part| told.story.contains(part)), "{}", told.story);
 }
 
 /// Whatever the kernel said of it may have been lost; that it went wrong is not.
@@ -165,14 +173,14 @@ fn a_command_that_hangs_in_the_kernel() {
         .has_evidence();
 }
 
-/// No watchdog of the kernel's can see that one either: it does not wait for one thing.
+/// No watchdog of the kernel's can see these either: they do not wait for one thing.
 #[test]
 fn a_command_that_the_kernel_never_gives_back() {
-    plant("retry")
-        .is(Class::Kernel, "`insmod /plant.ko 'fault=retry'` did not end within 60 s of virtual time, and hangs in ")
-        .says("task:insmod ")
-        .says(" plant_retry+0x")
-        .has_evidence();
+    for fault in ["retry", "idle"] {
+        let hangs =
+            format!("`insmod /plant.ko 'fault={fault}'` did not end within 60 s of virtual time, and hangs in ");
+        plant(fault).is(Class::Kernel, &hangs).says("task:insmod ").says(&format!(" plant_{fault}+0x")).has_evidence();
+    }
 }
 
 #[test]
@@ -231,5 +239,6 @@ fn a_kernel_that_warns_while_it_boots() {
         .is(Class::Kernel, "boot file:")
         .says("the kernel reported a warning: WARNING: CPU: 0 PID: ")
         .says("plant_warning+0x")
+        .says("  evidence: ")
         .says("  rerun:    mdlab trace --kernel file:");
 }

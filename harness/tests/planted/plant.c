@@ -65,6 +65,13 @@ static noinline void plant_retry(void)
 		msleep(100);
 }
 
+/* The same, and not even counted among those that wait uninterruptibly. */
+static noinline void plant_idle(void)
+{
+	for (;;)
+		schedule_timeout_idle(HZ / 10);
+}
+
 static noinline void plant_panic(void)
 {
 	panic("planted");
@@ -81,6 +88,7 @@ static const struct {
 	{ "lockup", plant_lockup },
 	{ "masked", plant_masked },
 	{ "retry", plant_retry },
+	{ "idle", plant_idle },
 	{ "panic", plant_panic },
 };
 

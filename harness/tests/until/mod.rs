@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Bound of the waits; a loaded machine may take seconds for what takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Bound of the waits; a loaded machine may take a minute to boot.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Looks again and again, within the bound, for what no event tells another process.
 pub(crate) fn until<T>(look: impl Fn() -> Option<T>) -> T {

@@ -34,12 +34,9 @@ impl Machine {
                 Error::new(self.blame, format!("{text}; it was interrupted, and shows its tasks on its console"))
             }
             Ok(false) => Error::new(self.blame, format!("{text}, and does not react to being interrupted")),
-            Err(error) => match gone(&mut self.process, self.blame) {
-                Some(Error { class, message, .. }) => {
-                    Error::new(class, format!("{text}, and was to be interrupted: {message}"))
-                }
-                None => Error::infra(format!("{text}, and QEMU does not interrupt it: {error}")),
-            },
+            Err(Error { class, message, .. }) => {
+                Error::new(class, format!("{text}, and was to be interrupted: {message}"))
+            }
         }
     }
 
@@ -53,11 +50,11 @@ impl Machine {
     fn interrupt(&mut self) -> Result<bool> {
         let deadline = Instant::now() + INTERRUPT_LIMIT;
         let show = serde_json::json!({ "command-line": "info registers" });
-        let registers = self.qmp.command("human-monitor-command", show, deadline)?;
+        let registers = self.command("human-monitor-command", show, deadline)?;
         // What follows are segments, and registers of other kinds.
         let registers = registers.as_str().unwrap_or_default().lines().take_while(|line| !line.starts_with("ES"));
         self.registers = registers.map(|line| format!("{}\n", line.trim())).collect();
-        self.qmp.command("inject-nmi", serde_json::json!({}), deadline)?;
+        self.command("inject-nmi", serde_json::json!({}), deadline)?;
         while Instant::now() < deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut fds = [PollFd::new(self.qmp.fd(), PollFlags::POLLIN)];
@@ -73,6 +70,12 @@ impl Machine {
             }
         }
         Ok(false)
+    }
+
+    /// What QEMU answers; why it has gone, if that is why it does not.
+    fn command(&mut self, name: &str, arguments: serde_json::Value, deadline: Instant) -> Result<serde_json::Value> {
+        let answer = self.qmp.command(name, arguments, deadline);
+        answer.map_err(|error| gone(&mut self.process, self.blame).unwrap_or(error))
     }
 }
 

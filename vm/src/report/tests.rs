@@ -122,6 +122,8 @@ fn a_want_of_memory_says_whom_it_killed() {
     let report = one(text);
     assert!(report.kind == WANT && report.text.contains("Killed process 105 (dd)"), "{report:?}");
     assert!(!report.text.contains("md0"));
+    let nobody = text.replace("Out of memory: Killed process 105", "Out of memory and no killable processes...");
+    assert!(!one(&nobody).text.contains("md0"));
     // Whatever else goes wrong meanwhile is a report of its own.
     let worse = text
         .replace("[    9.1] Tasks state", "[    9.1] BUG: Bad page state in process dd  pfn:1\n[    9.1] Tasks state");

@@ -102,6 +102,14 @@ impl Request {
         }
     }
 
+    /// Whether it hands something out, and changes nothing: so says its number, or all that it takes in. The first goes for
+    /// GET_DISK_INFO, which takes in the number of a disk.
+    pub(crate) fn only_asks(self) -> bool {
+        let (Self::Known(&Ioctl { number, .. }) | Self::Unknown(number)) = self;
+        let ioc = Ioc(number);
+        ioc.reads_from_kernel() && !ioc.writes_to_kernel() || self.writes() > 0 && self.reads() == 0
+    }
+
     /// Bytes that the kernel writes at the argument when it succeeds.
     pub(crate) fn writes(self) -> usize {
         match self {

@@ -20,7 +20,7 @@ pub(super) struct Pending {
     arguments: Vec<(String, Value)>,
     later: Option<Later>,
     closing: Option<Closing>,
-    /// It does more than to look: it writes to a device or an attribute, or is a request that returns nothing.
+    /// It does more than to look.
     pub(super) alters: bool,
 }
 
@@ -133,21 +133,21 @@ impl Entry<'_> {
     fn decode(mut self, md: &[u32]) -> Pending {
         let mut arguments = Vec::new();
         let mut later = None;
-        let mut alters = false;
+        let mut alters = self.call.alters();
         for (index, (name, kind)) in self.call.arguments.iter().enumerate() {
             let address = self.registers[index];
             match kind {
                 Kind::Read => later = Some(Later { index: arguments.len(), address, source: Source::Buffer }),
                 Kind::Argp => {
                     let request = Request::new(self.registers[index - 1]);
-                    alters = request.writes() == 0;
+                    alters = !request.only_asks();
                     if request.writes() > 0 && address != 0 {
                         later = Some(Later { index: arguments.len(), address, source: Source::Ioctl(request) });
                     }
                     arguments.extend(self.argp(request, address).map(|value| ((*name).to_owned(), value)));
                 }
                 _ => {
-                    alters |= matches!(kind, Kind::Written | Kind::WrittenVector);
+                    alters |= *kind == Kind::OpenFlags && symbols::creates(address);
                     arguments.extend(self.argument(index, *kind).map(|value| ((*name).to_owned(), value)));
                 }
             }

@@ -4,7 +4,7 @@
 const ROOTS: &[&str] = &["/dev", "/sys", "/run", "/tmp", "/var", "/etc/mdadm", "/proc/sys/dev/raid"];
 
 /// Files and beginnings of names outside.
-const FILES: &[&str] = &["/proc/mdstat", "/proc/devices", "/proc/partitions", "/etc/mdadm.conf"];
+const FILES: &[&str] = &["/proc/mdstat", "/proc/devices", "/proc/partitions", "/proc/sysrq-trigger", "/etc/mdadm.conf"];
 
 /// What libraries ask for themselves, whatever the program does: glibc counts processors, allocators look at huge
 /// pages, libselinux looks for its file system, the locale code for its catalogues.

@@ -1,12 +1,14 @@
 //! One run of one scenario, in a process and a folder of its own.
 
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use mdlab_vm::Scratch;
 
-use super::bounded::bounded;
+use super::bounded::{End, bounded};
+use crate::cli::interrupt::Interrupts;
 use crate::cli::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -19,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// The longest that the host hesitates before an answer, in milliseconds.
 const LONGEST_HESITATION: &str = "20";
 
-/// How the folders begin in which runs leave their evidence.
-pub(super) const PREFIX: &str = "prove-";
+/// The file in the evidence with what the run printed.
+const OUTPUT: &str = "output.log";
 
 /// A run to come.
 pub(super) struct Attempt<'a> {
@@ -37,14 +39,14 @@ pub(super) enum Ran {
     /// The machine lacks what it needs, for this reason.
     Skipped(String),
     /// It did not, printed this, and left evidence here.
-    Badly(Class, String, TempDir),
+    Badly(Class, String, Scratch),
 }
 
 impl Attempt<'_> {
-    /// Runs it.
-    pub(super) fn run(&self, environment: &Environment) -> Result<Ran, Failure> {
+    /// Runs it, unless it is interrupted.
+    pub(super) fn run(&self, environment: &Environment, interrupts: &Interrupts) -> Result<Option<Ran>, Failure> {
         let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
-        let evidence = folder::passing(PREFIX)?;
+        let evidence = folder::scratch()?;
         let outcomes = Outcomes::open()?;
         let Scenario { name, program, folder } = self.scenario;
         let mut command = Command::new(program);
@@ -56,23 +58,22 @@ impl Attempt<'_> {
         if let Some(seed) = self.seed {
             command.env("MDLAB_SEED", seed.to_string());
         }
-        let Some((status, said)) = bounded(command, LIMIT).map_err(failed)? else {
-            let text = format!("`{name}` did not end within {} s", LIMIT.as_secs());
-            return Ok(Ran::Badly(Class::Infra, text, evidence));
-        };
+        let (end, status, said) = bounded(command, LIMIT, interrupts.as_fd()).map_err(failed)?;
         let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
-        Ok(match (status.success(), noted) {
-            (true, Some(Outcome::Skipped(reason))) => Ran::Skipped(reason),
-            (true, _) => match folder::recordings(evidence.path())? {
-                none if none.is_empty() => {
-                    Ran::Badly(Class::Usage, "it recorded nothing: it asks for no `Guest`".into(), evidence)
-                }
-                recordings => Ran::Well(recordings),
+        let (class, text) = match (end, status.success(), noted) {
+            (End::Interrupted, ..) => return Ok(None),
+            (End::TooLate, ..) => (Class::Infra, format!("`{name}` did not end within {} s", LIMIT.as_secs())),
+            (End::Itself, true, Some(Outcome::Skipped(reason))) => return Ok(Some(Ran::Skipped(reason))),
+            (End::Itself, true, _) => match folder::recordings(evidence.path())? {
+                none if none.is_empty() => (Class::Usage, "it recorded nothing: it asks for no `Guest`".into()),
+                recordings => return Ok(Some(Ran::Well(recordings))),
             },
-            (false, Some(Outcome::Failed(class))) => Ran::Badly(class, said, evidence),
+            (End::Itself, false, Some(Outcome::Failed(class))) => (class, said.clone()),
             // Somebody has killed it, the kernel for want of memory perhaps.
-            (false, _) if status.signal().is_some() => Ran::Badly(Class::Infra, format!("{status}: {said}"), evidence),
-            (false, _) => Ran::Badly(Class::Drift, said, evidence),
-        })
+            (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
+            (End::Itself, false, _) => (Class::Drift, said.clone()),
+        };
+        std::fs::write(evidence.path().join(OUTPUT), said).map_err(failed)?;
+        Ok(Some(Ran::Badly(class, text, evidence)))
     }
 }

@@ -16,8 +16,23 @@ const OUTPUT: usize = 1 << 20;
 /// The most that a pipe holds, unless it is told otherwise (pipe(7)).
 const PIPE: usize = 64 << 10;
 
-/// Runs a program to its end, and returns what it printed; nothing if it does not end in time, and then it is killed.
-pub(super) fn bounded(mut command: Command, limit: Duration) -> std::io::Result<Option<(ExitStatus, String)>> {
+/// Why a program is waited for no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It has ended.
+    Itself,
+    /// It had no more time.
+    TooLate,
+    /// The interrupt came.
+    Interrupted,
+}
+
+/// Runs a program to its end, or kills it once its time is over or the interrupt can be read; returns what it printed, too.
+pub(super) fn bounded(
+    mut command: Command,
+    limit: Duration,
+    interrupt: BorrowedFd,
+) -> std::io::Result<(End, ExitStatus, String)> {
     let deadline = Instant::now() + limit;
     let (reader, writer) = pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
@@ -25,40 +40,52 @@ pub(super) fn bounded(mut command: Command, limit: Duration) -> std::io::Result<
     let mut child = command.spawn()?;
     // Its ends of the pipe are this process's as well, until they are closed.
     drop(command);
-    let said = watch(&child, reader, deadline);
-    if !matches!(said, Ok(Some(_))) {
+    let watched = watch(&child, reader, deadline, interrupt);
+    if !matches!(watched, Ok((End::Itself, _))) {
         child.kill()?;
     }
     // It has ended by now, or it was killed: this takes no time.
     let status = child.wait()?;
-    Ok(said?.map(|said| (status, said)))
+    watched.map(|(end, said)| (end, status, said))
 }
 
-/// What a program prints until it has ended; nothing if it has not by then. Those that it started, and that live on,
-/// may hold its output open: they are not waited for.
-fn watch(program: &Child, mut reader: impl Read + AsFd, deadline: Instant) -> std::io::Result<Option<String>> {
+/// What a program prints until it is waited for no longer. Those that it started, and that live on, may hold its output
+/// open: they are not waited for.
+fn watch(
+    program: &Child,
+    mut reader: impl Read + AsFd,
+    deadline: Instant,
+    interrupt: BorrowedFd,
+) -> std::io::Result<(End, String)> {
     let process = child::descriptor_of(program)?;
-    let (mut text, mut open) = (Vec::new(), true);
+    let (mut text, mut open, mut end) = (Vec::new(), true, End::TooLate);
     // Looked at each time round: there may always be more to read.
     while Instant::now() < deadline {
-        let [ended, printed] = wait([Some(&process.as_fd()), open.then_some(&reader.as_fd())], deadline)?;
+        let output = reader.as_fd();
+        let [ended, interrupted, printed] =
+            wait([Some(&process.as_fd()), Some(&interrupt), open.then_some(&output)], deadline)?;
+        if interrupted {
+            end = End::Interrupted;
+            break;
+        }
         if ended {
             // What it printed is in the pipe by now, before anything that others have printed since.
             let mut rest = PIPE;
-            while rest > 0 && wait([Some(&reader.as_fd()), None], Instant::now())?[0] {
+            while rest > 0 && wait([Some(&reader.as_fd())], Instant::now())?[0] {
                 match read(&mut reader, &mut text)? {
                     0 => break,
                     count => rest = rest.saturating_sub(count),
                 }
             }
-            return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
+            end = End::Itself;
+            break;
         }
         // Whoever closes its output need not be about to end.
         if printed {
             open = read(&mut reader, &mut text)? > 0;
         }
     }
-    Ok(None)
+    Ok((end, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Reads what there is, and keeps the end of all that was read.
@@ -73,12 +100,12 @@ fn read(reader: &mut impl Read, text: &mut Vec<u8>) -> std::io::Result<usize> {
 }
 
 /// Waits until one of these can be read, its end among that, and says which can; none if there is nothing by then.
-fn wait(descriptors: [Option<&BorrowedFd>; 2], deadline: Instant) -> std::io::Result<[bool; 2]> {
+fn wait<const N: usize>(descriptors: [Option<&BorrowedFd>; N], deadline: Instant) -> std::io::Result<[bool; N]> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut polled: Vec<_> = descriptors.iter().flatten().map(|fd| PollFd::new(**fd, PollFlags::POLLIN)).collect();
         match poll(&mut polled, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(0) if left.is_zero() => return Ok([false; 2]),
+            Ok(0) if left.is_zero() => return Ok([false; N]),
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => {
                 let mut any = polled.iter().map(|fd| fd.any().unwrap_or(true));
@@ -91,6 +118,8 @@ fn wait(descriptors: [Option<&BorrowedFd>; 2], deadline: Instant) -> std::io::Re
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use nix::sys::signal::kill;
     use nix::unistd::Pid;
 
@@ -99,10 +128,17 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(300);
     const LONG: Duration = Duration::from_secs(60);
 
+    /// How a script ended, and what it printed, unless it had to be killed.
     fn shell(script: &str, limit: Duration) -> Option<(Option<i32>, String)> {
+        let (never, _open) = pipe().unwrap();
+        let (end, status, said) = run(script, limit, never.as_fd());
+        if end == End::Itself { Some((status.code(), said)) } else { None }
+    }
+
+    fn run(script: &str, limit: Duration, interrupt: BorrowedFd) -> (End, ExitStatus, String) {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        bounded(command, limit).unwrap().map(|(status, said)| (status.code(), said))
+        bounded(command, limit, interrupt).unwrap()
     }
 
     #[test]
@@ -127,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn what_it_printed_until_it_was_killed_is_kept() {
+        let (never, _open) = pipe().unwrap();
+        let (end, status, said) = run("echo one; exec sleep 100", SHORT, never.as_fd());
+        assert_eq!((end, status.signal(), said.as_str()), (End::TooLate, Some(Signal::SIGKILL as i32), "one\n"));
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_at_once() {
+        let (interrupt, sender) = pipe().unwrap();
+        drop(sender);
+        let began = Instant::now();
+        assert_eq!(run("exec sleep 100", LONG, interrupt.as_fd()).0, End::Interrupted);
+        assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    }
+
+    #[test]
     fn who_does_not_stop_printing_is_killed() {
         let began = Instant::now();
         assert_eq!(shell("yes & yes & exec yes", SHORT), None);
@@ -138,14 +190,16 @@ mod tests {
     fn output_without_end_is_not_read_for_ever() {
         let watched = |script: &str, limit: Duration| {
             let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-            let said = watch(&child, std::fs::File::open("/dev/zero").unwrap(), Instant::now() + limit).unwrap();
+            let (never, _open) = pipe().unwrap();
+            let zero = std::fs::File::open("/dev/zero").unwrap();
+            let (end, _) = watch(&child, zero, Instant::now() + limit, never.as_fd()).unwrap();
             let _ = child.kill();
             child.wait().unwrap();
-            said
+            end
         };
         let began = Instant::now();
-        assert_eq!(watched("exec sleep 100", SHORT), None);
-        assert!(watched("exit", LONG).is_some());
+        assert_eq!(watched("exec sleep 100", SHORT), End::TooLate);
+        assert_eq!(watched("exit", LONG), End::Itself);
         assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
     }
 

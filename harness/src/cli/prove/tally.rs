@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mdlab_vm::Digest;
 
-use super::attempt::{Attempt, PREFIX, Ran};
+use super::attempt::{Attempt, Ran};
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
 use crate::failure::{Class, Failure};
@@ -14,6 +14,9 @@ use crate::recording::Recording;
 
 /// Characters of a digest that are shown: two that agree in them are the same.
 const DIGEST: usize = 16;
+
+/// How the folders begin in which runs leave their evidence.
+const PREFIX: &str = "prove-";
 
 /// The runs of one scenario so far.
 #[derive(Default)]
@@ -30,37 +33,38 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a run.
+    /// Counts a run. Of those that fail the first is kept.
     pub(super) fn count(&mut self, attempt: &Attempt, ran: Ran) -> Result<(), Failure> {
-        let complaint = match ran {
+        let (class, text, evidence) = match ran {
             Ran::Skipped(reason) => {
                 self.skipped += 1;
                 self.reason = reason;
                 return Ok(());
             }
-            Ran::Badly(class, said, evidence) => Some((class, said, evidence)),
-            Ran::Well(recordings) => match self.first.get(&attempt.seed) {
-                None => {
-                    self.first.insert(attempt.seed, recordings);
-                    None
+            Ran::Well(recordings) => {
+                let first = self.first.entry(attempt.seed).or_insert_with(|| recordings.clone());
+                if *first == recordings {
+                    self.passed += 1;
+                    return Ok(());
                 }
-                Some(first) if *first == recordings => None,
-                Some(first) => {
-                    let evidence = folder::passing(PREFIX)?;
-                    Some((Class::Drift, difference(first, &recordings, evidence.path())?, evidence))
+                self.failed += 1;
+                if self.failure.is_some() {
+                    return Ok(());
                 }
-            },
+                let evidence = folder::scratch()?;
+                (Class::Drift, difference(first, &recordings, evidence.path())?, evidence)
+            }
+            Ran::Badly(class, said, evidence) => {
+                self.failed += 1;
+                if self.failure.is_some() {
+                    return Ok(());
+                }
+                (class, said, evidence)
+            }
         };
-        let Some((class, text, evidence)) = complaint else {
-            self.passed += 1;
-            return Ok(());
-        };
-        self.failed += 1;
         let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
-        self.failure.get_or_insert_with(|| {
-            let (text, evidence) = (text.trim(), evidence.keep());
-            (class, format!("{seed}run {}: {text}\nevidence: {}", attempt.run, evidence.display()))
-        });
+        let (text, evidence) = (text.trim(), folder::keep(evidence, PREFIX)?);
+        self.failure = Some((class, format!("{seed}run {}: {text}\nevidence: {}", attempt.run, evidence.display())));
         Ok(())
     }
 
@@ -102,24 +106,29 @@ impl Tally {
     }
 }
 
-/// Where recordings differ that should be the same. Both are written into a folder.
-fn difference(first: &[Vec<u8>], second: &[Vec<u8>], evidence: &Path) -> Result<String, Failure> {
-    if first.len() != second.len() {
-        return Ok(format!("expected {} recordings, got {}", first.len(), second.len()));
-    }
-    let read = |bytes: &[u8]| {
-        serde_json::from_slice::<Recording>(bytes)
-            .map_err(|error| Failure::infra(format!("read a scenario's recording: {error}")))
-    };
-    for (number, (first, second)) in (1..).zip(first.iter().zip(second)).filter(|(_, (first, second))| first != second)
-    {
-        for (name, recording) in [("first", first), ("other", second)] {
+/// Where recordings differ that should be the same. All are written into a folder.
+fn difference(first: &[Vec<u8>], other: &[Vec<u8>], evidence: &Path) -> Result<String, Failure> {
+    for (name, recordings) in [("first", first), ("other", other)] {
+        for (number, recording) in (1..).zip(recordings) {
             let path = evidence.join(format!("guest-{number}-{name}.json"));
             let written = std::fs::write(&path, recording);
             written.map_err(|error| Failure::infra(format!("write `{}`: {error}", path.display())))?;
         }
-        if let Some(difference) = Difference::between(&read(first)?, &read(second)?) {
-            return Ok(format!("the recording of guest {number} differs from the first run's in {difference}"));
+    }
+    if first.len() != other.len() {
+        return Ok(format!("expected {} recordings, got {}", first.len(), other.len()));
+    }
+    let read = |bytes: &[u8]| serde_json::from_slice::<Recording>(bytes);
+    for (number, (first, other)) in (1..).zip(first.iter().zip(other)).filter(|(_, (first, other))| first != other) {
+        match (read(first), read(other)) {
+            (Ok(first), Ok(other)) => {
+                if let Some(difference) = Difference::between(&first, &other) {
+                    return Ok(format!("the recording of guest {number} differs from the first run's in {difference}"));
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                return Ok(format!("the recordings of guest {number} differ, and one cannot be read: {error}"));
+            }
         }
     }
     Ok("the recordings differ in their bytes alone".to_owned())
@@ -151,5 +160,14 @@ mod tests {
         let line = tally.line(&scenario, "--kernel debian:bookworm");
         let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs from the first run's in the machine:";
         assert!(line.starts_with(expected), "{line}");
+        // Another number of them, once the first failure is known, is only counted.
+        tally.count(&attempt, Ran::Well(vec![])).unwrap();
+        assert_eq!(tally.line(&scenario, "--kernel debian:bookworm"), line.replace("3 of 4", "3 of 5"));
+        let evidence = line.lines().find_map(|line| line.strip_prefix("  evidence: ")).map(Path::new).unwrap();
+        for (name, kernel) in [("first", "6.2"), ("other", "6.1")] {
+            let path = evidence.join(format!("guest-1-{name}.json"));
+            assert_eq!(std::fs::read(path).unwrap(), recording(kernel));
+        }
+        std::fs::remove_dir_all(evidence).unwrap();
     }
 }
