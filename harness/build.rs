@@ -13,7 +13,9 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 fn main() -> Result<(), Box<dyn Error>> {
     let harness = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let root = harness.parent().ok_or("find the workspace of the harness")?;
-    let target = PathBuf::from(std::env::var("OUT_DIR")?).join("agent");
+    // One for all ways to build the harness, of which each has an OUT_DIR of its own: `PROFILE/build/mdlab-HASH/out`.
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let target = out.ancestors().nth(3).ok_or("find the folder of the profile above OUT_DIR")?.join("agent");
     for source in ["harness/agent", "harness/metadata", "harness/protocol", "vm/mailbox", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }

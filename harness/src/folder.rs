@@ -37,15 +37,7 @@ pub fn evidence(machine: &MachineId, title: &str) -> Result<PathBuf, Failure> {
 
 /// Makes a folder for what may become evidence.
 pub(crate) fn scratch() -> Result<Scratch, Failure> {
-    Ok(Scratch::make(&base()?.join("scratch"))?)
-}
-
-/// Keeps what has become evidence, under a name that begins so.
-pub(crate) fn keep(scratch: Scratch, prefix: &str) -> Result<PathBuf, Failure> {
-    let unique = scratch.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let place = base()?.join(format!("{prefix}{}", unique.trim_start_matches('.')));
-    scratch.keep(&place)?;
-    Ok(place)
+    Ok(Scratch::make(&make(base()?)?.join("scratch"))?)
 }
 
 /// Writes down what a kernel printed as it booted.

@@ -36,9 +36,10 @@ impl<'a> Story<'a> {
     /// ANSI sequences.
     pub fn text(&self) -> String {
         let mut text = format!("{TITLE}{}{TITLE:#}\n", self.recording.machine);
-        let mut before = None;
+        let (mut before, mut since) = (None, None);
         for step in &self.recording.steps {
-            text.push_str(&self.step(step));
+            text.push_str(&self.step(step, since));
+            since = step.events.last().map(|event| event.at).max(since);
             for line in superblock_changes(&step.after, before, &self.redaction) {
                 text.push_str(&format!("          {LATER}{line}{LATER:#}\n"));
             }
@@ -64,7 +65,8 @@ impl<'a> Story<'a> {
         json!({ "machine": self.recording.machine, "steps": steps.collect::<Vec<_>>() })
     }
 
-    fn step(&self, step: &Step) -> String {
+    /// A step; `since` is when the last event was of those before it.
+    fn step(&self, step: &Step, since: Option<u64>) -> String {
         let mut text = format!("\n{TITLE}{}{TITLE:#}\n", step.label);
         for command in &step.commands {
             let line = printable(&self.redaction.text(&command.line())).into_owned();
@@ -73,7 +75,7 @@ impl<'a> Story<'a> {
             let said = self.redaction.text(&String::from_utf8_lossy(&said));
             text.extend(printable(&said).lines().map(|line| format!("  {line}\n")));
         }
-        let begin = step.events.first().map_or(0, |event| event.at);
+        let begin = step.events.iter().map(|event| event.at).find(|at| Some(*at) > since).unwrap_or_default();
         for (first, style, line, count) in self.runs(&step.events) {
             // A call that was under way when the step began is older than it.
             let seconds = (first as f64 - begin as f64) / 1e9;
@@ -116,5 +118,36 @@ impl<'a> Story<'a> {
             }
             What::Lost(what) => (KERNEL, format!("    LOST: {what}")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mdlab_protocol::Observation;
+
+    use super::*;
+    use crate::recording::MachineId;
+
+    #[test]
+    fn a_step_s_time_begins_with_what_is_its_own() {
+        let lost = |at, what: &str| Event { at, what: What::Lost(what.into()) };
+        let step = |events| Step {
+            label: "step".into(),
+            given: false,
+            commands: vec![],
+            events,
+            after: Observation::default(),
+        };
+        let machine = MachineId { kernel: "6.1.0".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        // A call of the second step began before another that returned in the first.
+        let steps = vec![
+            step(vec![lost(1_000_000_000, "first"), lost(3_000_000_000, "second")]),
+            step(vec![lost(2_000_000_000, "before"), lost(5_000_000_000, "third"), lost(6_000_000_000, "fourth")]),
+        ];
+        let text = anstream::adapter::strip_str(&Story::raw(&Recording { machine, steps }).text()).to_string();
+        let times: Vec<_> = text.lines().filter_map(|line| line.split_once("     LOST: ")).collect();
+        let expected = [(" 0.000000", "first"), (" 2.000000", "second")];
+        assert_eq!(times[..2], expected);
+        assert_eq!(times[2..], [("-3.000000", "before"), (" 0.000000", "third"), (" 1.000000", "fourth")]);
     }
 }

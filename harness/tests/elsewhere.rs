@@ -218,6 +218,15 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let output = std::fs::read_to_string(format!("{evidence}/output.log")).unwrap();
     assert!(output.contains("running 1 test"), "{output}");
 
+    // The scenario has said where it is as well, before it was moved there.
+    let mut denied = mdlab(folder.path());
+    let ended =
+        denied.args(["prove", "asserts_itself", "--runs", "1"]).env("EXPECTED_LEVEL", "raid0").output().unwrap();
+    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let named = text.lines().filter_map(|line| line.split_once("evidence: ")).map(|(_, path)| Path::new(path.trim()));
+    let named: Vec<_> = named.collect();
+    assert!(named.len() == 2 && named.iter().all(|path| path.is_dir()), "{text}");
+
     let (status, text) = proves(&["nothing_is_called_so"]);
     assert_eq!((status, text.contains("usage: no scenario has a name like that")), (Some(2), true), "{text}");
 }

@@ -74,6 +74,7 @@ fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
 /// It says how far it got, and does not wait for what would have come to no end.
 #[test]
 fn a_proof_that_is_interrupted_ends_at_once_and_leaves_nothing() {
+    has_a_machine();
     // Its own cache: whoever has booted a machine is interrupted as well.
     let (cache, evidence) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     symlink(Cache::open().unwrap().path("packages"), cache.path().join("packages")).unwrap();
@@ -84,7 +85,7 @@ fn a_proof_that_is_interrupted_ends_at_once_and_leaves_nothing() {
     until(|| scratch.read_dir().ok()?.next().map(drop));
     let qemu = until(|| qemu_of(run.id()).filter(|qemu| kill(*qemu, Signal::SIGSTOP).is_ok()));
     kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-    let ended = run.wait().unwrap();
+    let ended = until(|| run.try_wait().unwrap());
     let said = std::io::read_to_string(run.stderr.take().unwrap()).unwrap();
     assert_eq!(ended.signal(), Some(Signal::SIGINT as i32), "{said}");
     assert!(said.contains(" of 200 runs were made: SIGINT came"), "{said}");

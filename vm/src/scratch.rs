@@ -1,6 +1,7 @@
 //! Folders for files that are needed for a moment, or kept if they turn out to be evidence.
 
 use std::fs::{self, DirBuilder, DirEntry, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -18,17 +19,20 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one in a folder that has nothing else in it, and is made if it is not there. Those that a killed process left
-    /// behind are removed.
+    /// Makes one in a folder, which is made if it is not there. Those that a killed process left behind are removed.
     pub fn make(parent: &Path) -> Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent).context("make the folder", parent)?;
+        match DirBuilder::new().mode(0o700).create(parent) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).context("make the folder", parent)?,
+            _ => {}
+        }
         let (scratch, abandoned) = {
             // Held until the new one is locked: another process must not find it before that.
             let making = File::open(parent).context("open", parent)?;
             making.lock().context("lock", parent)?;
             let abandoned: Vec<_> =
                 parent.read_dir().context("list", parent)?.flatten().filter_map(abandoned).collect();
-            let folder = tempfile::tempdir_in(parent).context("make a folder in", parent)?;
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+            let folder = folder.context("make a folder in", parent)?;
             let lock = File::open(folder.path()).context("open", folder.path())?;
             lock.lock().context("lock", folder.path())?;
             (Self { folder, _lock: lock }, abandoned)
@@ -54,8 +58,14 @@ impl Scratch {
     }
 }
 
+/// How their names begin: whatever else is there belongs to somebody else.
+const PREFIX: &str = "mdlab-";
+
 /// A folder whose owner has ended, and its lock, which says to others that it is seen to.
 fn abandoned(entry: DirEntry) -> Option<(PathBuf, File)> {
+    if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) || !entry.file_type().ok()?.is_dir() {
+        return None;
+    }
     let lock = File::open(entry.path()).ok()?;
     lock.try_lock().ok()?;
     Some((entry.path(), lock))

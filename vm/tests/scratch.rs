@@ -15,14 +15,13 @@ fn names(folder: &Path) -> Vec<String> {
 fn a_scratch_folder_is_there_for_as_long_as_it_is_held() {
     let folder = tempfile::tempdir().unwrap();
     let held = Scratch::make(folder.path()).unwrap();
-    // As older versions named them: a process of that number lives, and is not the owner.
-    let abandoned = [format!("{}.abandoned", std::process::id()), "1.abandoned".into()];
-    for name in &abandoned {
+    for name in ["mdlab-abandoned", "somebody's"] {
         fs::create_dir_all(folder.path().join(name).join("inner")).unwrap();
     }
     let another = Scratch::make(folder.path()).unwrap();
     assert!(held.path().is_dir() && another.path().is_dir());
-    assert_eq!(names(folder.path()).len(), 2);
+    assert_eq!(names(folder.path()).len(), 3);
+    fs::remove_dir_all(folder.path().join("somebody's")).unwrap();
     drop(another);
     // What is kept lies elsewhere, and belongs to nobody.
     fs::write(held.path().join("file"), "text").unwrap();
@@ -54,7 +53,7 @@ fn scratch_folders_that_are_made_at_once_do_not_remove_one_another() {
 #[test]
 fn nobody_waits_until_others_have_removed_what_was_abandoned() {
     let folder = tempfile::tempdir().unwrap();
-    let abandoned = folder.path().join("abandoned");
+    let abandoned = folder.path().join("mdlab-abandoned");
     let did_not_wait = || {
         fs::create_dir_all(&abandoned).unwrap();
         for name in 0..3000 {

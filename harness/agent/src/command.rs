@@ -242,8 +242,9 @@ fn kill(machine: &mut Machine, job: usize) -> Result<Exit, Failure> {
         }
         machine.advance(&[], deadline.min(Deadline::after(AGAIN)))?;
     }
-    processes::log_blocked();
+    // First, as not all that follows may be shown.
     processes::log_left(machine.jobs[job].child.pid);
+    processes::log_blocked();
     Ok(Exit::Hung)
 }
 

@@ -95,13 +95,13 @@ pub(crate) fn log_blocked() {
     let _ = fs::write("/proc/sysrq-trigger", "w");
 }
 
-/// Logs the stacks of what is left of a command's family, and is not among [`log_blocked`]'s: it sleeps and wakes, or runs,
-/// and never comes to an end. As the kernel shows tasks; not every kernel says where they are (CONFIG_STACKTRACE).
+/// Logs the stacks of what is left of a command's family, and is not [`log_blocked`]'s: it sleeps and wakes, or runs, and
+/// never comes to an end. As the kernel shows tasks; not every kernel says where they are (CONFIG_STACKTRACE).
 pub(crate) fn log_left(root: Pid) {
-    let all = all();
-    let family = family(&all, root.as_raw());
-    for Process { pid, .. } in all.iter().filter(|task| family.contains(&task.pid) && task.state != State::Blocked) {
-        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let tasks = family(&all(), root.as_raw()).into_iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/task")));
+    for task in tasks.flatten().flatten().map(|entry| entry.path()) {
+        let read = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
+        let Some(Process { pid, state: State::Running | State::Waiting, .. }) = parse(&read("stat")) else { continue };
         let stack = read("stack");
         // `[<0>] msleep+0x26/0x30`; the last line may be `[<0>] 0xffffffffffffffff`.
         let frames = stack.lines().filter_map(|line| line.split_once("] ")).map(|(_, frame)| format!(" {frame}"));

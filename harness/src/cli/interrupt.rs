@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::complain;
@@ -31,6 +31,14 @@ impl Interrupts {
             .thread_block()
             .and_then(|()| SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
         heed.map(Self).map_err(|error| Failure::infra(format!("heed signals: {error}")))
+    }
+
+    /// Has these signals end this process, as they do otherwise, while something waits for somebody else.
+    pub(super) fn let_through<T>(wait: impl FnOnce() -> T) -> T {
+        let heeded = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+        let done = wait();
+        let _ = heeded.and_then(|heeded| heeded.thread_set_mask());
+        done
     }
 
     /// Whether one has come that nobody has taken.

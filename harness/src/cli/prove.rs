@@ -2,6 +2,7 @@
 
 mod attempt;
 mod bounded;
+mod remains;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -115,8 +116,10 @@ impl Plan {
         });
         let inner = |tally: Mutex<Tally>| tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let tallies: Vec<_> = tallies.into_iter().map(inner).collect();
-        let said = print(&self.unfinished(&tallies));
-        if let Some(interrupt) = interrupts.next() {
+        let interrupt = interrupts.next();
+        // Whoever reads it may have stopped to: then a second signal ends it.
+        let said = Interrupts::let_through(|| print(&self.unfinished(&tallies)));
+        if let Some(interrupt) = interrupt {
             let (all, done) =
                 (self.scenarios.len() * self.attempts.len(), tallies.iter().map(Tally::done).sum::<usize>());
             interrupt.end(&format!("{done} of {all} runs were made"));
@@ -138,7 +141,7 @@ impl Plan {
         if tally.done() < self.attempts.len() {
             return Ok(());
         }
-        print(&tally.line(attempt.scenario, &self.rerun))
+        Interrupts::let_through(|| print(&tally.line(attempt.scenario, &self.rerun)))
     }
 }
 

@@ -118,3 +118,22 @@ fn an_unknown_request_is_taken_apart() {
         [Value::Hex(10), Value::Hex(7)]
     );
 }
+
+#[test]
+fn who_only_asks_changes_nothing() {
+    let (device_mapper, version) = (ioc(3, 0xfd, 3, 312), ioc(2, 0x77, 1, 8));
+    for (number, asks) in [
+        (ioc(2, MD, 0x11, 72), true),
+        // It takes in the number of a disk, and hands out what there is.
+        (ioc(2, MD, 0x12, 20), true),
+        // BLKSSZGET, whose number says nothing.
+        (io(0x12, 104), true),
+        (version, true),
+        (device_mapper, false),
+        (io(MD, 0x32), false),
+        (ioc(1, MD, 0x21, 20), false),
+        (io(0x12, 119), false),
+    ] {
+        assert_eq!(Request::new(number.into()).only_asks(), asks, "{number:#x}");
+    }
+}

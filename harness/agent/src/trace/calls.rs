@@ -133,10 +133,11 @@ impl Call {
         CALLS.iter().find(|call| call.name == *name)
     }
 
-    /// Whether it does more than to look, whatever its arguments are. What a program opens, or asks a device for, may do
-    /// so or not.
+    /// Whether it does more than to look, whatever its arguments are. What a program opens or closes, or asks a device
+    /// for, may do so or not.
     pub(super) fn alters(&self) -> bool {
-        !["close", "execve", "execveat", "ioctl", "open", "openat", "pread64", "read"].contains(&self.name)
+        let may = ["close", "execve", "execveat", "ioctl", "open", "openat", "openat2", "pread64", "read"];
+        !may.contains(&self.name)
     }
 
     /// Whether the file offset of its descriptor says where it reads or writes.

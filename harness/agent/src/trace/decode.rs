@@ -147,7 +147,11 @@ impl Entry<'_> {
                     arguments.extend(self.argp(request, address).map(|value| ((*name).to_owned(), value)));
                 }
                 _ => {
-                    alters |= *kind == Kind::OpenFlags && symbols::creates(address);
+                    alters |= match kind {
+                        Kind::OpenFlags => symbols::alters(address),
+                        Kind::OpenHow => symbols::alters(self.tracee.word(address)),
+                        _ => false,
+                    };
                     arguments.extend(self.argument(index, *kind).map(|value| ((*name).to_owned(), value)));
                 }
             }
@@ -159,6 +163,7 @@ impl Entry<'_> {
             arguments.push(("offset".into(), Value::Int(offset)));
         }
         let closing = self.closing(md);
+        alters |= closing.is_some();
         alters &= !places::STREAMS.contains(&self.open_on.as_str());
         Pending { name: self.call.name, arguments, later, closing, alters }
     }

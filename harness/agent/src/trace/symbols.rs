@@ -60,6 +60,11 @@ pub(super) fn creates(flags: u64) -> bool {
     flags & libc::O_CREAT as u64 != 0 || flags & libc::O_TMPFILE as u64 == libc::O_TMPFILE as u64
 }
 
+/// Whether open with these flags changes what there is.
+pub(super) fn alters(flags: u64) -> bool {
+    creates(flags) || flags & libc::O_TRUNC as u64 != 0
+}
+
 /// Type and permissions of a file, `S_IFBLK|0600`.
 pub(super) fn mode(mode: u64) -> Value {
     let kind = mode & libc::S_IFMT as u64;

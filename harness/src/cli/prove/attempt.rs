@@ -5,10 +5,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use mdlab_vm::Scratch;
-
 use super::bounded::{End, bounded};
+use super::remains::Remains;
 use crate::cli::interrupt::Interrupts;
+use crate::cli::notice;
 use crate::cli::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -38,33 +38,34 @@ pub(super) enum Ran {
     Well(Vec<Vec<u8>>),
     /// The machine lacks what it needs, for this reason.
     Skipped(String),
-    /// It did not, printed this, and left evidence here.
-    Badly(Class, String, Scratch),
+    /// It did not, with this message, and left evidence.
+    Badly(Class, String, Remains),
 }
 
 impl Attempt<'_> {
     /// Runs it, unless it is interrupted.
     pub(super) fn run(&self, environment: &Environment, interrupts: &Interrupts) -> Result<Option<Ran>, Failure> {
         let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
-        let evidence = folder::scratch()?;
+        let remains = Remains::make()?;
         let outcomes = Outcomes::open()?;
         let Scenario { name, program, folder } = self.scenario;
         let mut command = Command::new(program);
         command.args(["--exact", name, "--nocapture"]).current_dir(folder).envs(environment.clone());
         // As cargo sets it.
         command.env("CARGO_MANIFEST_DIR", folder).env("INSTA_UPDATE", "no");
-        command.env(folder::EVIDENCE, evidence.path()).env(outcome::OUTCOMES, outcomes.path());
+        command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
         command.env(HESITATION, LONGEST_HESITATION).env("RUST_BACKTRACE", "0");
         if let Some(seed) = self.seed {
             command.env("MDLAB_SEED", seed.to_string());
         }
         let (end, status, said) = bounded(command, LIMIT, interrupts.as_fd()).map_err(failed)?;
+        let said = remains.placed(&said);
         let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
         let (class, text) = match (end, status.success(), noted) {
             (End::Interrupted, ..) => return Ok(None),
             (End::TooLate, ..) => (Class::Infra, format!("`{name}` did not end within {} s", LIMIT.as_secs())),
             (End::Itself, true, Some(Outcome::Skipped(reason))) => return Ok(Some(Ran::Skipped(reason))),
-            (End::Itself, true, _) => match folder::recordings(evidence.path())? {
+            (End::Itself, true, _) => match folder::recordings(remains.path())? {
                 none if none.is_empty() => (Class::Usage, "it recorded nothing: it asks for no `Guest`".into()),
                 recordings => return Ok(Some(Ran::Well(recordings))),
             },
@@ -73,7 +74,10 @@ impl Attempt<'_> {
             (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
             (End::Itself, false, _) => (Class::Drift, said.clone()),
         };
-        std::fs::write(evidence.path().join(OUTPUT), said).map_err(failed)?;
-        Ok(Some(Ran::Badly(class, text, evidence)))
+        let output = remains.path().join(OUTPUT);
+        if let Err(error) = std::fs::write(&output, said) {
+            notice(&format!("write `{}`: {error}", output.display()));
+        }
+        Ok(Some(Ran::Badly(class, text, remains)))
     }
 }

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_it_printed_until_it_was_killed_is_kept() {
         let (never, _open) = pipe().unwrap();
-        let (end, status, said) = run("echo one; exec sleep 100", SHORT, never.as_fd());
+        let (end, status, said) = run("echo one; exec sleep 100", LONG / 12, never.as_fd());
         assert_eq!((end, status.signal(), said.as_str()), (End::TooLate, Some(Signal::SIGKILL as i32), "one\n"));
     }
 

@@ -1,22 +1,20 @@
 //! What all runs of one scenario came to.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use mdlab_vm::Digest;
 
 use super::attempt::{Attempt, Ran};
+use super::remains::Remains;
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
 use crate::failure::{Class, Failure};
-use crate::folder;
 use crate::recording::Recording;
 
 /// Characters of a digest that are shown: two that agree in them are the same.
 const DIGEST: usize = 16;
-
-/// How the folders begin in which runs leave their evidence.
-const PREFIX: &str = "prove-";
 
 /// The runs of one scenario so far.
 #[derive(Default)]
@@ -35,36 +33,39 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts a run. Of those that fail the first is kept.
     pub(super) fn count(&mut self, attempt: &Attempt, ran: Ran) -> Result<(), Failure> {
-        let (class, text, evidence) = match ran {
+        let (class, text, remains) = match ran {
             Ran::Skipped(reason) => {
                 self.skipped += 1;
                 self.reason = reason;
                 return Ok(());
             }
-            Ran::Well(recordings) => {
-                let first = self.first.entry(attempt.seed).or_insert_with(|| recordings.clone());
-                if *first == recordings {
+            Ran::Well(recordings) => match self.first.entry(attempt.seed) {
+                Entry::Vacant(first) => {
+                    first.insert(recordings);
                     self.passed += 1;
                     return Ok(());
                 }
-                self.failed += 1;
-                if self.failure.is_some() {
+                Entry::Occupied(first) if *first.get() == recordings => {
+                    self.passed += 1;
                     return Ok(());
                 }
-                let evidence = folder::scratch()?;
-                (Class::Drift, difference(first, &recordings, evidence.path())?, evidence)
-            }
-            Ran::Badly(class, said, evidence) => {
-                self.failed += 1;
-                if self.failure.is_some() {
+                Entry::Occupied(_) if self.failure.is_some() => {
+                    self.failed += 1;
                     return Ok(());
                 }
-                (class, said, evidence)
-            }
+                Entry::Occupied(first) => {
+                    let remains = Remains::make()?;
+                    (Class::Drift, difference(first.get(), &recordings, remains.path())?, remains)
+                }
+            },
+            Ran::Badly(class, said, remains) => (class, said, remains),
         };
-        let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
-        let (text, evidence) = (text.trim(), folder::keep(evidence, PREFIX)?);
-        self.failure = Some((class, format!("{seed}run {}: {text}\nevidence: {}", attempt.run, evidence.display())));
+        self.failed += 1;
+        if self.failure.is_none() {
+            let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
+            let kept = remains.keep().map_or(String::new(), |place| format!("\nevidence: {}", place.display()));
+            self.failure = Some((class, format!("{seed}run {}: {}{kept}", attempt.run, text.trim())));
+        }
         Ok(())
     }
 
