@@ -176,7 +176,7 @@ impl Guest {
         let command = self.expect(outcome);
         // Whoever catches the signal may end as it likes, but not with an error.
         if !matches!(command.exit, Some(Exit::Status(0) | Exit::Signal(nix::libc::SIGTERM))) {
-            let text = format!("expected `{}` to end by SIGTERM, it ended with {}", command.line(), command.ending());
+            let text = format!("expected `{}` to end by SIGTERM, got: {}", command.line(), command.ending());
             self.expect::<()>(Err(self.session.failure(Class::Tool, text)));
         }
     }
@@ -229,7 +229,7 @@ impl Guest {
             (Ending::Either, _) => "end by itself",
         };
         let (line, ending, said) = (command.line(), command.ending(), command.complaint());
-        let text = format!("expected `{line}` to {wanted}, it ended with {ending}: {said}");
+        let text = format!("expected `{line}` to {wanted}, got: {ending}: {said}");
         self.expect(Err(self.session.failure(Class::Tool, text)))
     }
 }

@@ -85,10 +85,10 @@ fn disks_are_as_many_and_as_large_as_was_asked() {
 #[test]
 fn a_command_that_fails_is_the_tool_s_fault() {
     let (_, error) = ends(mdlab(&["trace", "false", "true"]), 5);
-    assert!(error.contains("expected `false` to end with status 0, it ended with exit 1"), "{error}");
+    assert!(error.contains("expected `false` to end with status 0, got: exit 1"), "{error}");
     assert!(error.contains("after:    false (exit 1)"), "{error}");
     let (_, error) = ends(mdlab(&["trace", "md stop /dev/md7"]), 5);
-    assert!(error.contains("it ended with exit 1: md: open `/dev/md7`: "), "{error}");
+    assert!(error.contains("got: exit 1: md: open `/dev/md7`: "), "{error}");
 }
 
 #[test]

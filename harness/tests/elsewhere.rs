@@ -140,8 +140,8 @@ fn tools_that_fail_planted() {
             1,
             "drift: uevents, superblock differ",
         ),
-        ("echo broken; exit 3", 5, "tool: expected `tool` to end with status 0, it ended with exit 3: broken"),
-        ("kill -SEGV $$", 5, "tool: expected `tool` to end with status 0, it ended with killed by SIGSEGV"),
+        ("echo broken; exit 3", 5, "tool: expected `tool` to end with status 0, got: exit 3: broken"),
+        ("kill -SEGV $$", 5, "tool: expected `tool` to end with status 0, got: killed by SIGSEGV"),
         ("sleep 1000000", 5, "tool: `tool` did not end within 60 s of virtual time"),
         ("echo c > /proc/sysrq-trigger", 3, "kernel: the kernel panicked: not syncing: sysrq triggered crash"),
     ] {

@@ -21,19 +21,19 @@ fn assert_says(complaint: &str, beginning: &str) {
 #[test]
 fn a_command_that_fails_fails_the_scenario() {
     let text = complaint(|guest| guest.run("sh -c 'echo why; exit 3'"));
-    assert_says(&text, "tool: expected `sh -c 'echo why; exit 3'` to end with status 0, it ended with exit 3: why\n");
+    assert_says(&text, "tool: expected `sh -c 'echo why; exit 3'` to end with status 0, got: exit 3: why\n");
 }
 
 #[test]
 fn a_command_that_is_not_refused_fails_the_scenario() {
     let text = complaint(|guest| guest.refused(|guest| guest.run("true")));
-    assert_says(&text, "tool: expected `true` to be refused, it ended with exit 0");
+    assert_says(&text, "tool: expected `true` to be refused, got: exit 0");
 }
 
 #[test]
 fn a_command_that_crashes_was_neither_refused_nor_let() {
     let text = complaint(|guest| guest.either_way(|guest| guest.run("sh -c 'kill -SEGV $$'")));
-    assert_says(&text, "tool: expected `sh -c 'kill -SEGV $$'` to end by itself, it ended with killed by SIGSEGV");
+    assert_says(&text, "tool: expected `sh -c 'kill -SEGV $$'` to end by itself, got: killed by SIGSEGV");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_command_beside_others_is_judged_when_it_ends() {
         let job = guest.start("false");
         guest.finish(job);
     });
-    assert_says(&text, "tool: expected `false` to end with status 0, it ended with exit 1");
+    assert_says(&text, "tool: expected `false` to end with status 0, got: exit 1");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_command_that_is_gone_cannot_be_terminated() {
         let job = guest.start("false");
         guest.terminate(job);
     });
-    assert_says(&text, "tool: expected `false` to end by SIGTERM, it ended with exit 1");
+    assert_says(&text, "tool: expected `false` to end by SIGTERM, got: exit 1");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn data_that_changed_fails_the_scenario() {
         guest.run("blkdiscard --offset 1048576 --length 65536 /dev/md0");
         guest.check(&array);
     });
-    let expected = "tool: expected `md check /dev/md0` to end with status 0, it ended with exit 1: sectors 2048..2175: \
+    let expected = "tool: expected `md check /dev/md0` to end with status 0, got: exit 1: sectors 2048..2175: \
                     expected their own, got zeros";
     assert_says(&text, expected);
 }

@@ -111,7 +111,7 @@ impl Trace {
             if command.exit != Some(Exit::Status(0)) {
                 let (line, ending, said) = (command.line(), command.ending(), command.complaint());
                 let said = if said.is_empty() { said } else { format!(": {said}") };
-                let text = format!("expected `{line}` to end with status 0, it ended with {ending}{said}");
+                let text = format!("expected `{line}` to end with status 0, got: {ending}{said}");
                 return Err(session.failure(Class::Tool, text));
             }
         }
