@@ -70,6 +70,7 @@ fn argument<'a>(call: &'a Syscall, name: &str) -> Option<&'a Value> {
 
 #[test]
 fn a_file_in_a_place_that_decides_is_followed() {
+    // Wherever TMPDIR points: this is one of the places whose calls are recorded.
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let path = folder.path().join("file");
     let path = path.to_str().unwrap();

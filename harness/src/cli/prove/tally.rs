@@ -8,6 +8,7 @@ use mdlab_vm::Digest;
 
 use super::attempt::{Attempt, Ran};
 use super::remains::Remains;
+use crate::cli::notice;
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
 use crate::failure::{Class, Failure};
@@ -55,7 +56,7 @@ impl Tally {
                 }
                 Entry::Occupied(first) => {
                     let remains = Remains::make()?;
-                    (Class::Drift, difference(first.get(), &recordings, remains.path())?, remains)
+                    (Class::Drift, difference(first.get(), &recordings, remains.path()), remains)
                 }
             },
             Ran::Badly(class, said, remains) => (class, said, remains),
@@ -107,32 +108,34 @@ impl Tally {
     }
 }
 
-/// Where recordings differ that should be the same. All are written into a folder.
-fn difference(first: &[Vec<u8>], other: &[Vec<u8>], evidence: &Path) -> Result<String, Failure> {
+/// Where recordings differ that should be the same. All are written into a folder, if there is room.
+fn difference(first: &[Vec<u8>], other: &[Vec<u8>], evidence: &Path) -> String {
     for (name, recordings) in [("first", first), ("other", other)] {
         for (number, recording) in (1..).zip(recordings) {
             let path = evidence.join(format!("guest-{number}-{name}.json"));
-            let written = std::fs::write(&path, recording);
-            written.map_err(|error| Failure::infra(format!("write `{}`: {error}", path.display())))?;
+            // The failure itself matters more than a failure to keep its evidence.
+            if let Err(error) = std::fs::write(&path, recording) {
+                notice(&format!("write `{}`: {error}", path.display()));
+            }
         }
     }
     if first.len() != other.len() {
-        return Ok(format!("expected {} recordings, got {}", first.len(), other.len()));
+        return format!("expected {} recordings, got {}", first.len(), other.len());
     }
     let read = |bytes: &[u8]| serde_json::from_slice::<Recording>(bytes);
     for (number, (first, other)) in (1..).zip(first.iter().zip(other)).filter(|(_, (first, other))| first != other) {
         match (read(first), read(other)) {
             (Ok(first), Ok(other)) => {
                 if let Some(difference) = Difference::between(&first, &other) {
-                    return Ok(format!("the recording of guest {number} differs from the first run's in {difference}"));
+                    return format!("the recording of guest {number} differs from the first run's in {difference}");
                 }
             }
             (Err(error), _) | (_, Err(error)) => {
-                return Ok(format!("the recordings of guest {number} differ, and one cannot be read: {error}"));
+                return format!("the recordings of guest {number} differ, and one cannot be read: {error}");
             }
         }
     }
-    Ok("the recordings differ in their bytes alone".to_owned())
+    "the recordings differ in their bytes alone".to_owned()
 }
 
 #[cfg(test)]
