@@ -72,6 +72,19 @@ fn options(mut guest: Guest, #[case] array: Array, #[case] members: u32) {
     assert_story!(guest);
 }
 
+/// Nothing is said of a bitmap, and whatever mdadm asks is answered with yes: since 4.4 it asks whether there is to be one.
+#[rstest]
+fn bitmap_if_asked_for(mut guest: Guest) {
+    let disks = guest.loops(2, mib(6)).join(" ");
+
+    guest.step("create", |g| {
+        g.run_answering(&format!("mdadm --create /dev/md0 --level 1 --raid-devices 2 {disks}"), "y")
+    });
+    guest.step("resync", |g| g.wait_idle());
+
+    assert_story!(guest);
+}
+
 /// A journal takes writes first, so that a raid5 has no write hole.
 #[rstest]
 fn write_journal(mut guest: Guest) {
@@ -79,6 +92,19 @@ fn write_journal(mut guest: Guest) {
 
     create(&mut guest, &array);
     guest.step("stop", |g| g.stop(&array, Mdadm));
+
+    assert_story!(guest);
+}
+
+/// A partial parity log before a superblock at the end.
+///
+/// Suspected bug in mdadm 4.6: it cannot seek to the log, whose offset from the superblock is negative, and creates nothing.
+#[rstest]
+fn ppl_at_the_end(mut guest: Guest) {
+    let array = Array::raid5().with("--consistency-policy ppl --metadata 1.0").on(guest.loops(3, mib(6)));
+
+    guest.step("create", |g| g.either_way(|g| g.create(&array, Mdadm)));
+    guest.step("resync", |g| g.wait_idle());
 
     assert_story!(guest);
 }

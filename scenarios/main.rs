@@ -14,11 +14,13 @@ mod levels;
 mod members;
 mod mirror;
 mod modes;
+mod module;
 mod native;
 mod power;
 mod refusals;
 mod sectors;
 mod stop;
+mod travel;
 
 /// A fresh machine: a fork of the one that the environment names.
 #[fixture]

@@ -4,13 +4,12 @@
 //! afterwards what they were before is compared every time (`md_ioctl` and what it calls, drivers/md/md.c).
 
 use mdlab::metadata::{Superblock, diff};
-use mdlab::{Array, Denial, Guest, Level, Version, mib};
+use mdlab::{Array, Denial, Guest, Level, mib};
 use rstest::rstest;
 
 use crate::guest;
 
-/// The later of the two kernels that the rows were taken from.
-const LINUX_6_1: Version = Version { major: 6, minor: 1 };
+mod by_version;
 
 /// What is there before the call. `/dev/loop2` is always a blank disk.
 #[derive(Clone, Copy)]
@@ -66,7 +65,7 @@ fn node(guest: &mut Guest, calls: &[&str]) {
     calls.iter().for_each(|call| guest.ioctl("/dev/md0", call));
 }
 
-use There::{After, Half, Mirror, Nothing, ReadOnly, Removed, Stopped, Stripes};
+use There::{After, Mirror, Nothing, ReadOnly, Removed, Stopped, Stripes};
 
 /// Superblocks of format 1.2 are to be loaded.
 const V1_2: &[&str] = &["SET_ARRAY_INFO major_version=1 minor_version=2"];
@@ -138,8 +137,6 @@ const RUN_FAILED: &str = "md: pers->run() failed ...";
 #[case::hot_add_to_nothing(Nothing, "HOT_ADD_DISK 7:0", "ENODEV", &[], GONE)]
 #[case::fail_in_nothing(Nothing, "SET_DISK_FAULTY 7:0", "ENODEV", &[], &[])]
 #[case::nack_nothing(Nothing, "CLUSTERED_DISK_NACK", "ENODEV", &[], GONE)]
-#[case::no_bitmap_to_drop(Nothing, "SET_BITMAP_FILE value=-1", "ENOENT", &[], GONE)]
-#[case::bitmap_in_no_file(Nothing, "SET_BITMAP_FILE 99", "EBADF", &["md0: error: failed to get bitmap file"], GONE)]
 #[case::add_a_blank_disk(Nothing, "ADD_NEW_DISK major=7 minor=2", "EINVAL", NOT_V0, &[])]
 #[case::add_no_disk(Nothing, "ADD_NEW_DISK major=259 minor=99", "ENXIO", NO_DEVICE, GONE)]
 #[case::add_no_device(Nothing, "ADD_NEW_DISK", "ENXIO", NO_NUMBER, GONE)]
@@ -233,11 +230,8 @@ const RUN_FAILED: &str = "md: pers->run() failed ...";
     Mirror, "SET_ARRAY_INFO major_version=0 minor_version=90 level=1 raid_disks=2", "EINVAL",
     NOT_UPDATED, &[]
 )]
-#[case::drop_no_bitmap(Mirror, "SET_BITMAP_FILE value=-1", "ENOENT", &[], &[])]
 #[case::writable_already(Mirror, "RESTART_ARRAY_RW", "EBUSY", &[], &[])]
 #[case::nack_without_cluster(Mirror, "CLUSTERED_DISK_NACK", "EINVAL", &[], &[])]
-#[case::add_to_read_only(ReadOnly, "ADD_NEW_DISK major=7 minor=2", "EROFS", &[], &[])]
-#[case::hot_add_to_read_only(ReadOnly, "HOT_ADD_DISK 7:2", "EROFS", &[], &[])]
 #[case::run_read_only(ReadOnly, "RUN_ARRAY", "EROFS", &[], &[])]
 #[case::add_to_stripes(
     Stripes, "ADD_NEW_DISK major=7 minor=2", "EINVAL",
@@ -262,29 +256,6 @@ fn assert_denied(denial: &Denial, errno: &str, said: &[&str], changed: &[&str]) 
     assert_eq!(denial.errno, errno, "{denial:?}");
     assert_eq!(denial.said, said, "{denial:?}");
     assert_eq!(denial.changed, changed, "{denial:?}");
-}
-
-/// The last disk of a mirror stays, and nothing happens.
-///
-/// Suspected bug in 6.1: the array is marked as broken all the same, although nothing failed. 5.10 lets it be.
-#[rstest]
-fn fail_the_last(mut guest: Guest) {
-    Half.prepare(&mut guest);
-    let changed: &[&str] = if guest.linux() < LINUX_6_1 { &[] } else { &["md0/md/array_state = clean -> broken"] };
-
-    assert_denied(&guest.denied("/dev/md0", "SET_DISK_FAULTY 7:0"), "EBUSY", &[], changed);
-}
-
-/// What is read-only cannot be made read-only again.
-///
-/// Bug in 5.10: resyncs stay frozen after it (`md_set_readonly` freezes them first, and returns without thawing); not in
-/// 6.1.
-#[rstest]
-fn protected_already(mut guest: Guest) {
-    ReadOnly.prepare(&mut guest);
-    let changed: &[&str] = if guest.linux() < LINUX_6_1 { &["md0/md/sync_action = idle -> frozen"] } else { &[] };
-
-    assert_denied(&guest.denied("/dev/md0", "STOP_ARRAY_RO"), "ENXIO", &[], changed);
 }
 
 /// A running array's shape is changed by SET_ARRAY_INFO too, if all else is as it is: to a shape that it cannot have it is
@@ -329,7 +300,7 @@ fn reshaped_wrongly(
 #[rstest]
 fn run_negative_disks(mut guest: Guest) {
     After(NEGATIVE_DISKS).prepare(&mut guest);
-    guest.expect_report("at mm/page_alloc.c");
+    guest.expect_report("mm/page_alloc.c");
     let denial = guest.denied("/dev/md0", "RUN_ARRAY");
 
     assert_eq!(denial.errno, "ENOMEM", "{denial:?}");

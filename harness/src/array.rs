@@ -204,12 +204,21 @@ impl Array {
             line.extend(["--spare-devices".to_owned(), self.spares.to_string()]);
         }
         line.extend(self.options.iter().cloned());
+        if tool == Tool::Mdadm && self.could_have_bitmap() && !self.options.iter().any(|option| option == "--bitmap") {
+            // Since 4.4 mdadm asks whether there is to be one, where nothing is said (`Create` in Create.c).
+            line.extend(["--bitmap", "none"].map(str::to_owned));
+        }
         for (index, member) in self.members.iter().enumerate() {
             let write_mostly = (self.write_mostly == Some(index)).then_some("--write-mostly");
             let journal = (self.journal && index + 1 == self.members.len()).then_some("--write-journal");
             line.extend(write_mostly.into_iter().chain(journal).chain([member.as_str()]).map(str::to_owned));
         }
         line
+    }
+
+    /// Whether its level has anything to resync.
+    fn could_have_bitmap(&self) -> bool {
+        self.level.tolerates() > 0
     }
 
     /// The command line that assembles it from its members.
@@ -245,7 +254,7 @@ mod tests {
         assert_eq!(mirror.create(Tool::Mdadm).join(" "), format!("mdadm --create /dev/md0 {options}"));
         assert_eq!(mirror.create(Tool::Ioctl).join(" "), format!("md create /dev/md0 {options}"));
 
-        let options = "--level raid5 --raid-devices 2 --spare-devices 1 a b c --write-journal d";
+        let options = "--level raid5 --raid-devices 2 --spare-devices 1 --bitmap none a b c --write-journal d";
         let journaled = Array::raid5().spares(1).journaled().on(["a", "b", "c", "d"]);
         assert_eq!(journaled.create(Tool::Mdadm).join(" "), format!("mdadm --create /dev/md0 {options}"));
         assert_eq!(journaled.assemble(Tool::Mdadm).join(" "), "mdadm --assemble /dev/md0 a b c d");

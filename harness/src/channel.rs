@@ -50,12 +50,6 @@ impl Channel {
         }
     }
 
-    /// Whether it may differ from one mdadm to another on the same kernel. An mdadm comes with the user space of its
-    /// distribution, udev and its rules among it, which shows in uevents and links.
-    pub fn depends_on_tool(self) -> bool {
-        self != Self::Dmesg
-    }
-
     /// Renders all steps but those that only prepared something: of them it counts what they left behind.
     pub fn render(self, steps: &[Step], redaction: &Redaction) -> String {
         let mut text = String::new();

@@ -1,7 +1,5 @@
 //! What to run on: a kernel, a tool, an acceleration, a seed.
 
-use std::path;
-
 use mdlab_vm::{AccelChoice, KernelSource, Suite};
 
 use crate::failure::Failure;
@@ -44,11 +42,12 @@ impl Choice {
         let suite = DEFAULT_SUITE.parse::<Suite>().map_err(Failure::usage)?;
         let kernel = kernel.unwrap_or(KernelSource::Debian(suite.clone()));
         let tool = tool.unwrap_or_else(|| match &kernel {
-            KernelSource::Debian(suite) => ToolSource::Debian(suite.clone()),
-            KernelSource::File { .. } => ToolSource::Debian(suite),
+            KernelSource::Debian(suite) => ToolSource::Debian(suite.user_space()),
+            KernelSource::File { .. } | KernelSource::Tree(_) | KernelSource::Host => ToolSource::Debian(suite),
         });
+        let absolute = || Ok((kernel.absolute()?, tool.absolute()?));
         let (kernel, tool) =
-            absolute(kernel, tool).map_err(|error| Failure::usage(format!("find the current folder: {error}")))?;
+            absolute().map_err(|error: std::io::Error| Failure::usage(format!("find the current folder: {error}")))?;
         Ok(Self { kernel, tool, accel: accel.unwrap_or_default(), seed })
     }
 
@@ -63,22 +62,6 @@ impl Choice {
         }
         text
     }
-}
-
-/// Scenarios run in the folders of their packages, wherever the user stands; and a bare `mdadm` is a file, not a program to
-/// be looked up.
-fn absolute(kernel: KernelSource, tool: ToolSource) -> std::io::Result<(KernelSource, ToolSource)> {
-    let kernel = match kernel {
-        KernelSource::File { image, modules } => {
-            KernelSource::File { image: path::absolute(image)?, modules: modules.map(path::absolute).transpose()? }
-        }
-        debian => debian,
-    };
-    let tool = match tool {
-        ToolSource::File(path) => ToolSource::File(path::absolute(path)?),
-        debian => debian,
-    };
-    Ok((kernel, tool))
 }
 
 /// A seed as it is named on a command line.

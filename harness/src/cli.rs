@@ -6,15 +6,25 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use mdlab_vm::{AccelChoice, KernelSource};
 
+use crate::channel::Channel;
 use crate::choice::{self, Choice};
 use crate::failure::Failure;
 use crate::tool::ToolSource;
 
+mod attempt;
+mod bisect;
+mod compare;
 mod doctor;
+mod grid;
 mod interrupt;
+mod kernel;
+mod kernels;
+mod matrix;
+mod pool;
 mod prove;
 mod run;
 mod scenarios;
+mod snapshots;
 mod trace;
 
 /// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
@@ -35,8 +45,20 @@ enum Command {
     Trace(trace::Trace),
     /// Runs the scenarios of the workspace around the current folder.
     Run(run::Run),
+    /// Runs the scenarios on every kernel with every mdadm.
+    Matrix(matrix::Matrix),
+    /// Runs scenarios on two machines, and shows what differs.
+    Compare(compare::Compare),
+    /// Finds the commit of a kernel tree with which scenarios began to do something else.
+    Bisect(bisect::Bisect),
     /// Runs scenarios again and again, and compares the raw recordings.
     Prove(prove::Prove),
+    /// Prints the history of snapshots, and keeps them tidy.
+    Snapshots(snapshots::Snapshots),
+    /// Builds a kernel of one's own.
+    Kernel(kernel::OwnKernel),
+    /// Lists kernels, and fetches them.
+    Kernels(kernels::Kernels),
     /// Says what this machine has and lacks.
     Doctor(doctor::Doctor),
 }
@@ -44,7 +66,7 @@ enum Command {
 /// What to run on.
 #[derive(Args)]
 struct Machine {
-    /// The kernel: `debian:SUITE`, or `file:PATH[,modules:DIR]` [default: debian:bookworm].
+    /// The kernel: `debian:SUITE`, `file:PATH[,modules:DIR]`, `tree:PATH` or `host` [default: debian:bookworm].
     #[arg(long, env = "MDLAB_KERNEL")]
     kernel: Option<KernelSource>,
     /// The mdadm: `debian:SUITE`, or `file:PATH` [default: that of the kernel's suite].
@@ -64,12 +86,27 @@ impl Machine {
     }
 }
 
+/// A channel as it is named on a command line.
+fn channel(text: &str) -> Result<Channel, String> {
+    let names = || Channel::ALL.map(Channel::name).join(", ");
+    Channel::ALL
+        .into_iter()
+        .find(|channel| channel.name() == text)
+        .ok_or_else(|| format!("expected one of {}", names()))
+}
+
 /// Runs the command line, and ends with the exit status of its outcome.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Trace(trace) => trace.run(),
         Command::Run(run) => run.run(),
+        Command::Matrix(matrix) => matrix.run(),
+        Command::Bisect(bisect) => bisect.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Prove(prove) => prove.run(),
+        Command::Snapshots(snapshots) => snapshots.run(),
+        Command::Kernel(kernel) => kernel.run(),
+        Command::Kernels(kernels) => kernels.run(),
         Command::Doctor(doctor) => doctor.run(),
     };
     match outcome {

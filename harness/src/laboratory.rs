@@ -31,8 +31,7 @@ impl Laboratory {
     /// Like [`Laboratory::open`], in another cache than the user's.
     pub fn open_in(cache: &Cache, choice: &Choice, notice: Notice) -> Result<Self, Failure> {
         let qemu = Qemu::find()?;
-        let kernel = Kernel::find(&choice.kernel, cache, notice)?;
-        let userland = Userland::find(&choice.tool, cache, notice)?;
+        let (kernel, userland) = Self::fetch(cache, choice, notice)?;
         let ram_disk = || userland.ram_disk(cache, &kernel);
         let ingredients = userland.ingredients()?;
         let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: limits()? };
@@ -42,6 +41,11 @@ impl Laboratory {
         let accel = kept.accel().to_string();
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
         Ok(Self { kept, machine, seed: choice.seed })
+    }
+
+    /// Finds what the machine is made of, or fetches it.
+    pub(crate) fn fetch(cache: &Cache, choice: &Choice, notice: Notice) -> mdlab_vm::Result<(Kernel, Userland)> {
+        Ok((Kernel::find(&choice.kernel, cache, notice)?, Userland::find(&choice.tool, cache, notice)?))
     }
 
     /// Starts a fork.

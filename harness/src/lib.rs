@@ -53,7 +53,7 @@ pub use channel::Channel;
 pub use choice::Choice;
 pub use failure::{Class, Evidence, Failure};
 pub use folder::evidence;
-pub use guest::{Denial, Fault, Guest, Job, Need, Report};
+pub use guest::{Denial, Disks, Fault, Guest, Job, Need, Report};
 pub use laboratory::Laboratory;
 pub use recording::{Command, MachineId, Recording, Step};
 pub use redaction::Redaction;

@@ -17,9 +17,15 @@ use crate::channel::superblocks;
 use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
-/// `DM_COOKIE` is the semaphore by which dmsetup waits for udev. `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm)
-/// depends on whether udev looked before the end of a reshape.
-const VOLATILE_PROPERTIES: [&str; 5] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "DM_COOKIE", "RESHAPE_ACTIVE"];
+/// `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm) depends on whether udev looked before the end of a reshape.
+const VOLATILE_PROPERTIES: [&str; 4] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "RESHAPE_ACTIVE"];
+
+/// Properties by which udev and device-mapper keep their own books: they say nothing of md, and change from one version of
+/// udev to the next.
+const BOOKKEEPING: [&str; 3] = ["UDEV_DATABASE_VERSION", "ID_IGNORE_DISKSEQ", "DM_"];
+
+/// Where udev links every disk under its number since boot; it came with systemd 251.
+const BY_DISKSEQ: &str = "/dev/disk/by-diskseq/";
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.
 const SETS: [&str; 1] = ["DEVLINKS"];
@@ -217,13 +223,24 @@ impl Redaction {
         if self.transparent {
             return Some(format!("{name}={value}"));
         }
+        if VOLATILE_PROPERTIES.contains(&name) || BOOKKEEPING.iter().any(|begin| name.starts_with(begin)) {
+            return None;
+        }
         let mut value = self.text(value);
         if SETS.contains(&name) {
-            let mut words: Vec<&str> = value.split(' ').collect();
+            let mut words: Vec<&str> = value.split(' ').filter(|word| !self.omits_link(word)).collect();
             words.sort_unstable();
             value = words.join(" ");
+            if value.is_empty() {
+                return None;
+            }
         }
-        (!VOLATILE_PROPERTIES.contains(&name)).then(|| format!("{name}={value}"))
+        Some(format!("{name}={value}"))
+    }
+
+    /// Whether a link to a device is left out.
+    pub fn omits_link(&self, path: &str) -> bool {
+        !self.transparent && path.starts_with(BY_DISKSEQ)
     }
 
     /// The uevents of a step as far as they do not depend on luck.
@@ -269,10 +286,10 @@ fn dashed(uuid: &Uuid) -> String {
 
 /// Replaces the number in `/dev/disk/by-diskseq/9`, which counts every disk since boot.
 fn disk_sequence(text: &str) -> String {
-    const LINK: &str = "/dev/disk/by-diskseq/";
-    let mut parts = text.split(LINK);
+    let mut parts = text.split(BY_DISKSEQ);
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + LINK + "DISKSEQ" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+    parts
+        .fold(first, |text, part| text + BY_DISKSEQ + "DISKSEQ" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Replaces how far a resync happened to be in `/proc/mdstat`:
@@ -327,6 +344,12 @@ mod tests {
         let links = "/dev/disk/by-diskseq/9 /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/10";
         let expected = "/dev/disk/by-diskseq/DISKSEQ /dev/disk/by-id/md-name-mdlab:0 /dev/disk/by-diskseq/DISKSEQ";
         assert_eq!(disk_sequence(links), expected);
+        let redaction = Redaction::default();
+        let property = |name, value| redaction.property(name, value);
+        assert_eq!(property("DEVLINKS", links).as_deref(), Some("DEVLINKS=/dev/disk/by-id/md-name-mdlab:0"));
+        assert_eq!(property("DEVLINKS", "/dev/disk/by-diskseq/9"), None);
+        assert_eq!((property("DM_UDEV_RULES_VSN", "2"), property("UDEV_DATABASE_VERSION", "1")), (None, None));
+        assert_eq!(property("MD_LEVEL", "raid1").as_deref(), Some("MD_LEVEL=raid1"));
     }
 
     #[test]

@@ -29,6 +29,8 @@ const MAX_RECORDED: usize = 16 << 20;
 pub struct Session {
     fork: Fork,
     recording: Recording,
+    /// The disks, and how many bytes each has.
+    disks: Vec<(String, u64)>,
     /// What belongs to the step that has not ended yet.
     commands: Vec<Command>,
     events: Vec<Event>,
@@ -37,6 +39,8 @@ pub struct Session {
     /// The command that is waited for.
     running: Option<String>,
     watch: Watch,
+    /// A task that is known to hang by the end.
+    hanging: Option<String>,
     trace: bool,
     hesitate: Option<Box<dyn FnMut() + Send>>,
 }
@@ -47,11 +51,13 @@ impl Session {
         let mut session = Self {
             fork,
             recording,
+            disks: Vec::new(),
             commands: Vec::new(),
             events: Vec::new(),
             recorded: 0,
             running: None,
             watch: Watch::new(0),
+            hanging: None,
             trace: true,
             hesitate: None,
         };
@@ -101,6 +107,7 @@ impl Session {
             Reply::Attached(nodes) => nodes,
             other => return Err(self.unexpected("attach loop devices", &other)),
         };
+        self.disks.extend(nodes.iter().map(|node| (node.clone(), bytes)));
         // What loop devices do when they are attached is not md's doing, and belongs to no step.
         self.events.clear();
         Ok(nodes)

@@ -11,8 +11,18 @@ use mdlab_vm::Suite;
 pub enum ToolSource {
     /// `debian:SUITE`: that suite's mdadm in that suite's user space.
     Debian(Suite),
-    /// `file:PATH`: this binary, in the user space of the default suite, whose libraries must satisfy it.
+    /// `file:PATH`: this binary, static or not, in the user space of the first suite whose libraries satisfy it.
     File(PathBuf),
+}
+
+impl ToolSource {
+    /// The same, wherever the current folder is; and a bare `mdadm` is a file, not a program to be looked up.
+    pub(crate) fn absolute(self) -> std::io::Result<Self> {
+        Ok(match self {
+            Self::File(path) => Self::File(std::path::absolute(path)?),
+            Self::Debian(_) => self,
+        })
+    }
 }
 
 impl FromStr for ToolSource {

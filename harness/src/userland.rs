@@ -1,8 +1,9 @@
 //! The user space of a guest: a distribution's own programs and rules around the agent.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, RamDisk, Result, child};
+use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, Program, RamDisk, Result, Suite, child};
 
 use crate::choice::DEFAULT_SUITE;
 use crate::tool::ToolSource;
@@ -81,9 +82,22 @@ const LINKS: [(&str, &str); 6] = [
 /// Loaded before the machine is kept, as far as the kernel has them as modules.
 const LOADED: [&str; 9] = ["loop", "md-mod", "linear", "multipath", "faulty", "raid0", "raid1", "raid10", "raid456"];
 
-/// At hand for modprobe.
-const AT_HAND: [&str; 9] =
-    ["dm-mod", "dm-flakey", "dm-delay", "dm-log-writes", "dm-raid", "scsi_debug", "sd_mod", "brd", "ext4"];
+/// At hand for modprobe, the last for what libcrc32c looks up by its name as raid456 is loaded.
+const AT_HAND: [&str; 10] = [
+    "dm-mod",
+    "dm-flakey",
+    "dm-delay",
+    "dm-log-writes",
+    "dm-raid",
+    "scsi_debug",
+    "sd_mod",
+    "brd",
+    "ext4",
+    "crc32c_generic",
+];
+
+/// Suites around a binary of the user's, the preferred one first: each has newer libraries than the one before.
+const SUITES: [&str; 3] = [DEFAULT_SUITE, "trixie", "sid"];
 
 /// A user space at hand.
 pub(crate) struct Userland {
@@ -96,18 +110,25 @@ pub(crate) struct Userland {
 impl Userland {
     /// Finds the packages of a tool's suite, or fetches them.
     pub(crate) fn find(tool: &ToolSource, cache: &Cache, notice: Notice) -> Result<Self> {
-        let (suite, mdadm) = match tool {
-            ToolSource::Debian(suite) => (suite.clone(), None),
-            ToolSource::File(path) => (DEFAULT_SUITE.parse().map_err(Error::usage)?, Some(path.clone())),
-        };
-        // The list of packages is part of the entry's name: another list is another entry.
-        let entry = format!("programs-{}", &Digest::of(PACKAGES.join(" ").as_bytes()).short()[..8]);
-        let packages = Packages::programs(cache, &suite, &entry, &PACKAGES, notice)?;
-        let version = match &mdadm {
-            None => packages.version("mdadm").unwrap_or_default().to_owned(),
-            Some(path) => version_of(path)?,
-        };
-        Ok(Self { packages, mdadm, version })
+        match tool {
+            ToolSource::Debian(suite) => {
+                let packages = packages(suite, cache, notice)?;
+                let version = packages.version("mdadm").unwrap_or_default().to_owned();
+                Ok(Self { packages, mdadm: None, version })
+            }
+            ToolSource::File(path) => {
+                let program = Program::read(path)?;
+                let packages = satisfying(&program, path, cache, notice)?;
+                let version = version_of(program.command(&packages.root()), path)?;
+                Ok(Self { packages, mdadm: Some(path.clone()), version })
+            }
+        }
+    }
+
+    /// The version of a suite's mdadm, if its user space has been fetched.
+    pub(crate) fn version_at_hand(suite: &Suite, cache: &Cache) -> Result<Option<String>> {
+        let packages = Packages::programs_at_hand(cache, suite, &entry())?;
+        Ok(packages.and_then(|packages| packages.version("mdadm").map(str::to_owned)))
     }
 
     /// The version of mdadm.
@@ -168,10 +189,36 @@ impl Userland {
     }
 }
 
+/// The user space of a suite.
+fn packages(suite: &Suite, cache: &Cache, notice: Notice) -> Result<Packages> {
+    Packages::programs(cache, suite, &entry(), &PACKAGES, notice)
+}
+
+/// The name of a user space in the cache. The list of packages is part of it: another list is another entry.
+fn entry() -> String {
+    format!("programs-{}", &Digest::of(PACKAGES.join(" ").as_bytes()).short()[..8])
+}
+
+/// The user space of the first suite whose libraries are new enough for a program of the user's.
+fn satisfying(program: &Program, path: &Path, cache: &Cache, notice: Notice) -> Result<Packages> {
+    let mut lacking = String::new();
+    for suite in SUITES {
+        let packages = packages(&suite.parse().map_err(Error::usage)?, cache, notice)?;
+        let unmet = program.unmet(&packages.root())?;
+        if unmet.is_empty() {
+            return Ok(packages);
+        }
+        lacking = format!("{suite} lacks {}", unmet.join(", "));
+    }
+    Err(Error::usage(format!(
+        "find the libraries of `{}` in Debian: {lacking}; a static build needs none (`make mdadm.static`)",
+        path.display()
+    )))
+}
+
 /// Asks a binary of the user's for its version; it runs here, on the host, as the user could run it.
-fn version_of(path: &Path) -> Result<String> {
+fn version_of(mut command: Command, path: &Path) -> Result<String> {
     let failed = |cause: String| Error::usage(format!("run `{} --version`: {cause}", path.display()));
-    let mut command = std::process::Command::new(path);
     command.arg("--version");
     let output = child::output(command).map_err(|error| failed(error.to_string()))?;
     // mdadm prints `mdadm - v4.2 - 2021-12-30 - Debian 4.2-5`, on its standard error.

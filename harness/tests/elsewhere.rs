@@ -202,7 +202,7 @@ fn what_is_not_the_same_on_every_run_is_found() {
     many.args(["prove", "depends_on_luck", "--runs", "10000"]).env("MDLAB_EVIDENCE", evidence.path());
     let run = many.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let kept = || evidence.path().read_dir().unwrap().flatten().map(|entry| entry.path());
-    let kept = until(|| kept().find(|path| path.to_string_lossy().contains("/prove-")));
+    let kept = until(|| kept().find(|path| path.to_string_lossy().contains("/run-")));
     kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let ended = run.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();

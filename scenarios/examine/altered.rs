@@ -120,12 +120,18 @@ fn disagreement(bytes: &[u8], report: Option<&Report>) -> Option<String> {
     match (decoded, report) {
         (None, None) => None,
         (Some(superblock), Some(report)) => {
-            let missing = lines(&superblock).into_iter().find(|line| !report.lines().contains(line));
+            let missing = lines(&superblock).into_iter().find(|line| !says(report, line));
             missing.map(|line| format!("mdlab alone: {}\n  {:?}\n  {report:?}", whole(&line), superblock))
         }
         (Some(superblock), None) => Some(format!("mdadm sees none where mdlab sees {superblock:?}")),
         (None, Some(report)) => Some(format!("mdlab sees none where mdadm sees {report:?}")),
     }
+}
+
+/// Whether mdadm says this. Of these disks, which are smaller than what their superblocks are about, 4.4 says that too.
+fn says(report: &Report, line: &Line) -> bool {
+    let truncated = (line.0.clone(), format!("{} TRUNCATED DEVICE", line.1));
+    report.lines().contains(line) || report.lines().contains(&truncated)
 }
 
 /// Lines of `mdadm --examine` that depend on one field each, and on nothing that was not altered.

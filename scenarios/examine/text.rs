@@ -38,6 +38,7 @@ pub(super) fn size(number: u64, bytes: u64) -> String {
 pub(super) fn layout(level: i32, layout: u32) -> Option<String> {
     const PARITY: [&str; 4] = ["left-asymmetric", "right-asymmetric", "left-symmetric", "right-symmetric"];
     match level {
+        0 if layout > 0 => ["original", "alternate"].get(layout as usize - 1).map(|name| (*name).to_owned()),
         5 | 6 => PARITY.get(layout as usize).map(|name| (*name).to_owned()),
         10 => Some(copies(layout)),
         _ => None,

@@ -23,9 +23,15 @@ pub(super) fn lines(member: &str, superblock: &Superblock1) -> Vec<Line> {
         line("Device Role", role(superblock)),
         line("Array State", state(superblock)),
     ]);
-    lines.extend(layout(superblock.level, superblock.layout).map(|layout| line("Layout", layout)));
+    lines.extend(layout(superblock.level, laid_out(superblock)).map(|layout| line("Layout", layout)));
     lines.extend(chunk(superblock.level, superblock.chunksize / 2));
     lines
+}
+
+/// Its layout, as far as it counts: that of a raid0 has a flag of its own.
+pub(super) fn laid_out(superblock: &Superblock1) -> u32 {
+    let counts = superblock.level != 0 || superblock.feature_map.contains(Features::RAID0_LAYOUT);
+    if counts { superblock.layout } else { 0 }
 }
 
 /// Every line of `mdadm --examine-badblocks`.

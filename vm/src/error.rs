@@ -21,6 +21,15 @@ pub enum Class {
     Infra,
 }
 
+/// What Debian may not have, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// A suite.
+    Suite,
+    /// A package of a suite.
+    Package,
+}
+
 /// A failure, with what is known of it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -33,14 +42,14 @@ pub struct Error {
     pub console: Option<String>,
     /// What PID 1 said when it rang instead of asking to be kept.
     pub refusal: Option<Vec<u8>>,
-    /// Whether Debian's list was read, and a package is not in it: no other failure says that the package is gone.
-    pub(crate) unlisted: bool,
+    /// What Debian was asked for and does not have: no other failure says that it is gone.
+    pub unavailable: Option<Unavailable>,
 }
 
 impl Error {
     /// A failure of a class, without evidence.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), console: None, refusal: None, unlisted: false }
+        Self { class, message: message.into(), console: None, refusal: None, unavailable: None }
     }
 
     /// What was asked for makes no sense.
@@ -53,9 +62,9 @@ impl Error {
         Self::new(Class::Infra, message)
     }
 
-    /// A package is not in Debian's list.
-    pub(crate) fn unlisted(message: impl Into<String>) -> Self {
-        Self { unlisted: true, ..Self::usage(message) }
+    /// Debian does not have it.
+    pub(crate) fn unavailable(what: Unavailable, message: impl Into<String>) -> Self {
+        Self { unavailable: Some(what), ..Self::usage(message) }
     }
 
     /// Adds the console as evidence.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::cache::Cache;
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Context, Error, Notice, Result, Unavailable};
 use crate::kernel::{Kernel, KernelSource};
 use crate::packages::{Packages, Suite, run};
 
@@ -27,16 +27,18 @@ impl Headers {
     /// Finds the headers of a kernel of this suite, or fetches them. `release` is what `uname -r` prints there
     /// ([`Kernel::release`](crate::Kernel::release)).
     pub fn find(suite: &Suite, release: &str, cache: &Cache, notice: Notice) -> Result<Self> {
-        let packages = Packages::headers(cache, suite, release, notice).map_err(|error| match error.unlisted {
-            true => {
-                let mend = format!("`cargo run --package mdlab-vm --example headers -- {}`", suite.name());
-                let message = format!(
-                    "{}; Debian has newer kernels than {release}, which is in the cache; {mend} replaces it",
-                    error.message
-                );
-                Error { message, ..error }
+        let packages = Packages::headers(cache, suite, release, notice).map_err(|error| {
+            match error.unavailable == Some(Unavailable::Package) {
+                true => {
+                    let mend = format!("`cargo run --package mdlab-vm --example headers -- {}`", suite.name());
+                    let message = format!(
+                        "{}; Debian has newer kernels than {release}, which is in the cache; {mend} replaces it",
+                        error.message
+                    );
+                    Error { message, ..error }
+                }
+                false => error,
             }
-            false => error,
         })?;
         let root = packages.root();
         let objects = root.join("usr/src").join(format!("linux-headers-{release}"));
@@ -56,7 +58,7 @@ impl Headers {
         let source = KernelSource::Debian(suite.clone());
         let kernel = Kernel::find(&source, cache, notice)?;
         match Self::find(suite, kernel.release(), cache, notice) {
-            Err(error) if error.unlisted => {
+            Err(error) if error.unavailable == Some(Unavailable::Package) => {
                 notice(&format!("replacing the kernel {}, whose headers Debian has no more", kernel.release()));
                 let kernel = Kernel::newer(suite, &kernel, cache, notice)?;
                 let headers = Self::find(suite, kernel.release(), cache, notice)?;

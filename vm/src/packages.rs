@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 use crate::cache::Cache;
 use crate::child;
 use crate::digest::Digest;
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Context, Error, Notice, Result, Unavailable};
 
 mod list;
 mod mirror;
@@ -27,6 +27,12 @@ impl Suite {
     /// Its code name.
     pub fn name(&self) -> &str {
         &self.0
+    }
+
+    /// The suite whose user space is at home on this one's kernel: Debian's experimental lies above sid, and has none of its
+    /// own.
+    pub fn user_space(&self) -> Self {
+        if self.0 == "experimental" { Self("sid".to_owned()) } else { self.clone() }
     }
 }
 
@@ -86,9 +92,19 @@ impl Packages {
         Self::find_or_fetch(cache, suite, entry, Wanted::WithDependencies(names), notice)
     }
 
+    /// The programs that [`Packages::programs`] has fetched, if it has.
+    pub fn programs_at_hand(cache: &Cache, suite: &Suite, entry: &str) -> Result<Option<Self>> {
+        Self::at_hand(cache, suite, entry)
+    }
+
     /// The newest kernel of Debian's cloud flavour, which carries md and its friends as modules.
     pub fn kernel(cache: &Cache, suite: &Suite, notice: Notice) -> Result<Self> {
         Self::find_or_fetch(cache, suite, KERNEL, WANTED_KERNEL, notice)
+    }
+
+    /// The kernel that [`Packages::kernel`] has fetched, if it has.
+    pub(crate) fn kernel_at_hand(cache: &Cache, suite: &Suite) -> Result<Option<Self>> {
+        Self::at_hand(cache, suite, KERNEL)
     }
 
     /// Fetches the newest kernel of a suite in place of the one of this identity. If that is no longer in the cache,
@@ -107,7 +123,7 @@ impl Packages {
     }
 
     /// What modules of a kernel are built against (linux-headers-*, linux-kbuild-*). Debian has them for as long as it
-    /// has the kernel; after that, the error says that they are unlisted.
+    /// has the kernel; after that, the error says that they are unavailable.
     pub(crate) fn headers(cache: &Cache, suite: &Suite, release: &str, notice: Notice) -> Result<Self> {
         let name = format!("linux-headers-{release}");
         let wanted = Wanted::And(&name, &["linux-headers-", "linux-kbuild-"]);
@@ -129,6 +145,11 @@ impl Packages {
         let folder = cache.path(&name);
         let _lock = cache.lock(&name, notice)?;
         if folder.exists() { Self::open(folder) } else { Self::fetch(cache, suite, entry, wanted, notice) }
+    }
+
+    fn at_hand(cache: &Cache, suite: &Suite, entry: &str) -> Result<Option<Self>> {
+        let folder = cache.path(Self::entry(suite, entry));
+        if folder.exists() { Self::open(folder).map(Some) } else { Ok(None) }
     }
 
     /// The name of an entry of the cache.
@@ -196,7 +217,8 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
     shell.change_dir(&debs);
     match wanted {
         Wanted::WithDependencies(names) => {
-            run(cmd!(shell, "apt-get install --yes --no-install-recommends --download-only {names...}"))?;
+            let options = ["--yes", "--no-install-recommends", "--download-only"];
+            run(cmd!(shell, "apt-get install {options...} {names...}")).map_err(|error| gone(error, suite))?;
         }
         Wanted::Followed(name, prefixes) => {
             let names = list::follow(&shell, suite, name, prefixes)?;
@@ -297,10 +319,26 @@ fn update(shell: &Shell, suite: &Suite) -> Result<()> {
         if let Some(line) = error.message.lines().find(|line| line.contains("does not have a Release file")) {
             let said = line.trim().trim_start_matches("E: ");
             let suite = suite.name();
-            return Error::usage(format!("fetch Debian's suite `{suite}`: there is none of that name: {said}"));
+            return Error::unavailable(
+                Unavailable::Suite,
+                format!("fetch Debian's suite `{suite}`: there is none of that name: {said}"),
+            );
         }
         error
     })
+}
+
+/// Tells a package that the suite does not have from every other reason for which apt fails.
+fn gone(error: Error, suite: &Suite) -> Error {
+    let phrases = ["Unable to locate package", "has no installation candidate"];
+    let line = error.message.lines().find(|line| phrases.iter().any(|phrase| line.contains(phrase)));
+    match line.map(|line| line.trim().trim_start_matches("E: ")) {
+        Some(said) => Error::unavailable(
+            Unavailable::Package,
+            format!("fetch packages of Debian's suite `{}`: {said}", suite.name()),
+        ),
+        None => error,
+    }
 }
 
 fn files_ending(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {

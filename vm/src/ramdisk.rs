@@ -15,6 +15,8 @@ use crate::error::{Context, Error, Result};
 mod elf;
 mod modules;
 
+pub use elf::Program;
+
 /// The top folders that merged /usr turns into links.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 

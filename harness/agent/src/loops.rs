@@ -36,7 +36,13 @@ impl Loops {
     /// Attaches `count` devices of `bytes` each; returns their nodes.
     pub(crate) fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
         self.check(count, bytes)?;
-        (0..count).map(|_| self.attach_next(bytes)).collect()
+        (0..count).map(|_| self.attach_next(bytes, None)).collect()
+    }
+
+    /// Attaches files that lie in [`BACKING`] already.
+    pub(crate) fn plug_in(&mut self, files: &[String], bytes: u64) -> Result<Vec<String>, Failure> {
+        self.check(files.len() as u32, bytes)?;
+        files.iter().map(|file| self.attach_next(bytes, Some(Path::new(file)))).collect()
     }
 
     /// The nodes of all attached devices.
@@ -61,7 +67,7 @@ impl Loops {
         }
     }
 
-    fn attach_next(&mut self, bytes: u64) -> Result<String, Failure> {
+    fn attach_next(&mut self, bytes: u64, filled: Option<&Path>) -> Result<String, Failure> {
         let number = self.attached.len();
         let node = format!("/dev/loop{number}");
         // No random part: the name shows in sysfs, and every run must be the same.
@@ -71,7 +77,15 @@ impl Loops {
             .rand_bytes(0)
             .tempfile_in(BACKING)
             .attempt(|| format!("make a backing file of `{node}` in `{BACKING}`"))?;
-        backing.as_file().set_len(bytes).attempt(|| format!("size `{}`", backing.path().display()))?;
+        let sized = || format!("size `{}`", backing.path().display());
+        match filled {
+            None => backing.as_file().set_len(bytes).attempt(sized)?,
+            Some(file) => {
+                fs::rename(file, backing.path()).attempt(|| format!("take `{}` for `{node}`", file.display()))?;
+                let file = fs::File::options().write(true).open(backing.path());
+                file.and_then(|file| file.set_len(bytes)).attempt(sized)?;
+            }
+        }
         attach(&node, backing.path()).attempt(|| format!("attach `{node}` to `{}`", backing.path().display()))?;
         self.attached.push(Attached { node: node.clone(), bytes, _backing: backing });
         Ok(node)

@@ -22,10 +22,13 @@ const DEFAULT: u64 = 120;
 /// How often tasks are looked at. One that has run meanwhile does not hang.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits until no task is left of those that wait uninterruptibly. At the bound the kernel has said of the others where they
-/// are.
-pub(crate) fn rest(machine: &mut Machine) -> Result<Reply, Failure> {
-    let blocked = accuse(machine, processes::blocked())?;
+/// Waits until no task is left of those that wait uninterruptibly, but for one that is known to hang. At the bound the kernel
+/// has said of the others where they are.
+pub(crate) fn rest(machine: &mut Machine, hanging: Option<&str>) -> Result<Reply, Failure> {
+    let is_known = |task: &Blocked| hanging.is_some_and(|name| task.name.starts_with(name));
+    let (known, others): (Vec<_>, Vec<_>) = processes::blocked().into_iter().partition(is_known);
+    let mut blocked = accuse(machine, others)?;
+    blocked.extend(known.into_iter().map(|task| task.name));
     Ok(Reply::Rested { taint: observe::taint()?, blocked })
 }
 

@@ -32,7 +32,14 @@ pub(crate) fn serve(machine: &mut Machine) -> Result<Infallible, Failure> {
 fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
     match request {
         Request::Seed(seed) => differ(seed),
-        Request::Attach { count, bytes } => attach(machine, count, bytes),
+        Request::Attach { count, bytes } => {
+            let nodes = machine.loops.attach(count, bytes)?;
+            attached(machine, nodes)
+        }
+        Request::PlugIn { files, bytes } => {
+            let nodes = machine.loops.plug_in(&files, bytes)?;
+            attached(machine, nodes)
+        }
         Request::Run(command) => command::run(machine, &command),
         Request::Start(command) => command::start(machine, &command),
         Request::Finish { job, terminate, limit_ms } => {
@@ -46,7 +53,7 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
         Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
-        Request::Rest => rest::rest(machine),
+        Request::Rest { hanging } => rest::rest(machine, hanging.as_deref()),
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
     }
 }
@@ -79,8 +86,7 @@ fn errno(error: std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
-fn attach(machine: &mut Machine, count: u32, bytes: u64) -> Result<Reply, Failure> {
-    let nodes = machine.loops.attach(count, bytes)?;
+fn attached(machine: &mut Machine, nodes: Vec<String>) -> Result<Reply, Failure> {
     match settle::wait(machine, false, SETTLE)? {
         None => Ok(Reply::Attached(nodes)),
         Some(unsettled) => Err(Failure::new(format!("attach {}", nodes.join(", ")), unsettled.udev)),

@@ -6,7 +6,7 @@ use crate::{Event, Exit, Observation, Output};
 
 /// Version of the messages; the first byte of each. Agent and host are built from one source, so another version means
 /// that something is broken, never that something must be negotiated.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The most bytes of one message. It fits the mailbox with room to spare; longer recordings come in parts.
 pub const MAX_MESSAGE: usize = 480 * 1024;
@@ -21,6 +21,14 @@ pub enum Request {
         /// How many.
         count: u32,
         /// Size of each, in bytes.
+        bytes: u64,
+    },
+    /// Attach files that were put to `/backing` to the next loop devices, as disks that were somewhere else before. Answered by
+    /// [`Reply::Attached`].
+    PlugIn {
+        /// Their paths.
+        files: Vec<String>,
+        /// Size of each, in bytes; what was not put reads as zeros.
         bytes: u64,
     },
     /// Run a command to its end. Answered by [`Reply::Exited`].
@@ -77,7 +85,10 @@ pub enum Request {
     Observe,
     /// Wait until the tasks that wait uninterruptibly do so no more, or for longer than the kernel's watchdog lets them.
     /// Answered by [`Reply::Rested`].
-    Rest,
+    Rest {
+        /// The name of a task that is known to hang, and is not waited for.
+        hanging: Option<String>,
+    },
     /// Go on: the answer to [`Reply::Recorded`].
     Continue,
 }

@@ -26,7 +26,8 @@ fn lines(observation: &Observation, redaction: &Redaction) -> Lines {
         let value = of_attribute(attribute, syncs(observation, &attribute.path), redaction);
         (attribute.path.clone(), Some(value))
     });
-    let nodes = observation.nodes.iter().map(|node| of_node(node, redaction));
+    let nodes = observation.nodes.iter().filter(|node| !redaction.omits_link(&node.path));
+    let nodes = nodes.map(|node| of_node(node, redaction));
     let mdstat = [(MDSTAT.to_owned(), Some(mdstat.trim_end().to_owned()))];
     attributes.chain(nodes).chain(mdstat).collect()
 }

@@ -1,24 +1,21 @@
 //! `mdlab prove`: scenarios again and again, under load, and whether they come out the same.
 
-mod attempt;
-mod bounded;
-mod remains;
 mod tally;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
 use mdlab_vm::AccelChoice;
-use xshell::Shell;
 
+use super::attempt::{Attempt, Ran};
 use super::interrupt::Interrupts;
-use super::scenarios::{self, Environment, Scenario, environment};
+use super::pool::{self, Done};
+use super::scenarios::{self, Environment, Scenario, Workspace, environment};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
+use crate::guest::HESITATION;
 use crate::laboratory::Laboratory;
-use attempt::{Attempt, Ran};
 use tally::Tally;
 
 /// Runs scenarios again and again, under load, and compares the raw recordings: they must be the same bytes.
@@ -31,6 +28,8 @@ use tally::Tally;
 pub(super) struct Prove {
     /// Run only scenarios whose names contain this.
     filter: Option<String>,
+    #[command(flatten)]
+    workspace: Workspace,
     #[command(flatten)]
     machine: Machine,
     /// How often each is run [default: 10; with --seeds once for each seed].
@@ -47,13 +46,16 @@ pub(super) struct Prove {
 /// Runs of each scenario where nothing else is asked for.
 const RUNS: u32 = 10;
 
+/// The longest that the host hesitates before an answer, in milliseconds.
+const LONGEST_HESITATION: &str = "20";
+
 impl Prove {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let choice = self.machine.choice()?;
         if choice.accel != AccelChoice::Tcg {
             return Err(Failure::usage(format!("prove under `{}`: only `tcg` is the same on every run", choice.accel)));
         }
-        let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
+        let shell = self.workspace.shell()?;
         let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
         Laboratory::open(&choice, &mut notice)?;
@@ -92,27 +94,20 @@ impl Plan {
     /// Runs everything, so many at a time, and says of each scenario how it came out; a signal ends it at once.
     fn carry_out(&self, jobs: usize) -> Result<Vec<Tally>, Failure> {
         let tallies: Vec<_> = self.scenarios.iter().map(|_| Mutex::new(Tally::default())).collect();
-        let (next, given_up, interrupts) = (AtomicUsize::new(0), AtomicBool::new(false), Interrupts::heed()?);
-        let work = || {
-            while !given_up.load(Ordering::Relaxed) && !interrupts.has_come() {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(scenario) = self.scenarios.get(number / self.attempts.len()) else { return Ok(()) };
-                let (seed, run) = self.attempts[number % self.attempts.len()];
-                let attempt = Attempt { scenario, seed, run };
-                let counted = attempt.run(&self.environment, &interrupts).and_then(|ran| match ran {
-                    // How a run ends that the signal came to as well proves nothing.
-                    Some(ran) if !interrupts.has_come() => {
-                        self.count(&attempt, ran, &tallies[number / self.attempts.len()])
-                    }
-                    _ => Ok(()),
-                });
-                counted.inspect_err(|_| given_up.store(true, Ordering::Relaxed))?;
+        let interrupts = Interrupts::heed()?;
+        let all = self.scenarios.len() * self.attempts.len();
+        let outcome = pool::work(all, jobs, &interrupts, |number| {
+            let (of_scenario, of_attempt) = (number / self.attempts.len(), number % self.attempts.len());
+            let (scenario, (seed, run)) = (&self.scenarios[of_scenario], self.attempts[of_attempt]);
+            let mut environment = self.environment.clone();
+            environment.push((HESITATION, LONGEST_HESITATION.into()));
+            environment.extend(seed.map(|seed| ("MDLAB_SEED", seed.to_string().into())));
+            match (Attempt { scenario, environment: &environment }).run(&interrupts)? {
+                Some(ran) if !interrupts.has_come() => {
+                    self.count(scenario, (seed, run), ran, &tallies[of_scenario]).map(|()| Done::Yes)
+                }
+                _ => Ok(Done::Interrupted),
             }
-            Ok(())
-        };
-        let outcomes: Vec<Result<(), Failure>> = thread::scope(|scope| {
-            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
         });
         let inner = |tally: Mutex<Tally>| tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let tallies: Vec<_> = tallies.into_iter().map(inner).collect();
@@ -120,11 +115,10 @@ impl Plan {
         // Whoever reads it may have stopped to: then a second signal ends it.
         let said = Interrupts::let_through(|| print(&self.unfinished(&tallies)));
         if let Some(interrupt) = interrupt {
-            let (all, done) =
-                (self.scenarios.len() * self.attempts.len(), tallies.iter().map(Tally::done).sum::<usize>());
+            let done = tallies.iter().map(Tally::done).sum::<usize>();
             interrupt.end(&format!("{done} of {all} runs were made"));
         }
-        said.and_then(|()| outcomes.into_iter().collect::<Result<(), _>>()).map(|()| tallies)
+        said.and(outcome).map(|()| tallies)
     }
 
     /// What is known of the scenarios that failed and whose last run was not made.
@@ -135,13 +129,19 @@ impl Plan {
     }
 
     /// Counts one run, and says what all of its scenario came to once it was the last.
-    fn count(&self, attempt: &Attempt, ran: Ran, tally: &Mutex<Tally>) -> Result<(), Failure> {
+    fn count(
+        &self,
+        scenario: &Scenario,
+        (seed, run): (Option<u64>, u32),
+        ran: Ran,
+        tally: &Mutex<Tally>,
+    ) -> Result<(), Failure> {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.count(attempt, ran)?;
+        tally.count(seed, run, ran)?;
         if tally.done() < self.attempts.len() {
             return Ok(());
         }
-        Interrupts::let_through(|| print(&tally.line(attempt.scenario, &self.rerun)))
+        Interrupts::let_through(|| print(&tally.line(scenario, &self.rerun)))
     }
 }
 

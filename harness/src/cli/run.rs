@@ -10,10 +10,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use super::interrupt::{Interrupt, Interrupts};
-use super::scenarios::{environment, packages};
+use super::scenarios::{Workspace, environment, packages};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -27,6 +27,8 @@ pub(super) struct Run {
     /// Run only scenarios whose names contain this, or one of these.
     filters: Vec<String>,
     #[command(flatten)]
+    workspace: Workspace,
+    #[command(flatten)]
     machine: Machine,
     /// Scenarios to run at the same time [default: one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -39,7 +41,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let choice = self.machine.choice()?;
-        let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
+        let shell = self.workspace.shell()?;
         let packages = packages(&shell)?;
         if !child::output(cmd!(shell, "cargo nextest --version")).is_ok_and(|output| output.status.success()) {
             return Err(Failure::infra(

@@ -1,14 +1,37 @@
 //! The scenarios of a workspace: which packages have some, what they are told, and where each of them is.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use mdlab_vm::child;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::choice::Choice;
 use crate::failure::Failure;
+
+/// Where scenarios are.
+#[derive(Args)]
+pub(super) struct Workspace {
+    /// The workspace that has the scenarios [default: the one around the current folder].
+    #[arg(long, env = "MDLAB_SCENARIOS", value_name = "DIR")]
+    scenarios: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// A shell in it.
+    pub(super) fn shell(&self) -> Result<Shell, Failure> {
+        let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
+        if let Some(folder) = &self.scenarios {
+            if !folder.is_dir() {
+                return Err(Failure::usage(format!("find the scenarios in `{}`: it is no folder", folder.display())));
+            }
+            shell.change_dir(folder);
+        }
+        Ok(shell)
+    }
+}
 
 /// One scenario, as cargo-nextest lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,24 +102,34 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
 
 /// The packages of the workspace that depend on mdlab, other than mdlab itself.
 pub(super) fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
+    of_packages(shell, "name")
+}
+
+/// Their folders.
+pub(super) fn folders(shell: &Shell) -> Result<Vec<PathBuf>, Failure> {
+    let manifests = of_packages(shell, "manifest_path")?.into_iter().map(PathBuf::from);
+    Ok(manifests.filter_map(|manifest| manifest.parent().map(Path::to_owned)).collect())
+}
+
+/// What cargo says of each of them.
+fn of_packages(shell: &Shell, what: &str) -> Result<Vec<String>, Failure> {
     let output = child::output(cmd!(shell, "cargo metadata --no-deps --format-version 1"));
     let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::usage(format!(
-            "find a workspace around the current folder: {cause}; change to one that has scenarios"
+            "find a workspace around the current folder: {cause}; change to one that has scenarios, or name it: `--scenarios DIR`"
         )));
     }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+    let metadata: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
-    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-    let uses_mdlab =
-        |package: &serde_json::Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let uses_mdlab = |package: &Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
     let packages = list(&metadata["packages"]).into_iter().filter(uses_mdlab);
-    let names: Vec<String> = packages.filter_map(|package| package["name"].as_str().map(str::to_owned)).collect();
-    match names.is_empty() {
+    let said: Vec<String> = packages.filter_map(|package| package[what].as_str().map(str::to_owned)).collect();
+    match said.is_empty() {
         true => Err(Failure::usage("find scenarios: no package of this workspace depends on mdlab")),
-        false => Ok(names),
+        false => Ok(said),
     }
 }
 

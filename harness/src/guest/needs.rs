@@ -17,6 +17,14 @@ pub enum Need {
     Level(Level),
     /// `--bitmap lockless`.
     LocklessBitmap,
+    /// A kernel of this version or a later one.
+    LinuxSince(Version),
+    /// A kernel before this version.
+    LinuxBefore(Version),
+    /// A partial parity log whose superblock lies behind it, at the end.
+    PplAtTheEnd,
+    /// md as a module, so that [`Guest::unload_md`] can take it away.
+    MdModule,
     /// A level that is a module, so that [`Guest::unload`] can take it away.
     Module(Level),
 }
@@ -30,13 +38,30 @@ impl From<Level> for Need {
 /// The first mdadm that takes `--bitmap lockless` (its release notes).
 const LOCKLESS: Version = Version { major: 4, minor: 6 };
 
+/// The mdadm whose `--consistency-policy ppl --metadata 1.0` ends with "Failed to seek offset for zeroing".
+const NO_PPL_AT_THE_END: Version = Version { major: 4, minor: 6 };
+
 impl Guest {
     /// Why the machine lacks what is needed; nothing where it has it.
     pub fn lacks(&mut self, need: impl Into<Need>) -> Option<String> {
         match need.into() {
             Need::Level(level) => self.lacks_level(level),
             Need::LocklessBitmap => self.lacks_lockless_bitmap(),
+            Need::LinuxSince(first) => {
+                let linux = self.linux();
+                (linux < first).then(|| format!("Linux {linux} is older than {first}"))
+            }
+            Need::LinuxBefore(end) => {
+                let linux = self.linux();
+                (linux >= end).then(|| format!("Linux {linux} is not older than {end}"))
+            }
+            Need::PplAtTheEnd => {
+                let mdadm = self.mdadm();
+                (mdadm == NO_PPL_AT_THE_END)
+                    .then(|| format!("mdadm {mdadm} fails to write a PPL before its superblock"))
+            }
             Need::Module(level) => self.lacks_module(level),
+            Need::MdModule => self.lacks_md_module(),
         }
     }
 
@@ -50,24 +75,28 @@ impl Guest {
     }
 
     fn lacks_module(&mut self, level: Level) -> Option<String> {
-        // What is built in may have a folder there, for its parameters, but no state.
-        let probe = ["sh", "-c", &format!("test -e /sys/module/{}/initstate", level.module())].map(str::to_owned);
-        let outcome = self.session.run(&probe, None).map(|command| command.exit);
-        if self.expect(outcome) == Some(Exit::Status(0)) {
-            return None;
+        let name = level.to_string();
+        if self.is_loaded(level.module()) {
+            None
+        } else {
+            self.lacks_level(level).or(self.built_in(&name, level.option()))
         }
-        let (option, linux) = (level.option(), self.recording().machine.kernel.clone());
-        let built_in = || format!("Linux {linux} has {level} built in, where it cannot be unloaded: {option} is `y`");
-        Some(self.lacks_level(level).unwrap_or_else(built_in))
     }
 
-    /// Takes a level away from the kernel for good. RUN_ARRAY fails then: what a tool has written is all that is written.
-    #[track_caller]
-    pub fn unload(&mut self, level: Level) {
-        // The kernel would load the module again as soon as an array asks for it (`md_run` of drivers/md/md.c).
-        let outcome = self.session.write("/proc/sys/kernel/modprobe", "/nowhere");
-        self.expect(outcome);
-        self.prepare(|guest| guest.run(&format!("rmmod {}", level.module())));
+    fn lacks_md_module(&mut self) -> Option<String> {
+        if self.is_loaded("md_mod") { None } else { self.built_in("md", "CONFIG_BLK_DEV_MD") }
+    }
+
+    fn is_loaded(&mut self, module: &str) -> bool {
+        // What is built in may have a folder there, for its parameters, but no state.
+        let probe = ["sh", "-c", &format!("test -e /sys/module/{module}/initstate")].map(str::to_owned);
+        let outcome = self.session.run(&probe, None).map(|command| command.exit);
+        self.expect(outcome) == Some(Exit::Status(0))
+    }
+
+    fn built_in(&self, what: &str, option: &str) -> Option<String> {
+        let linux = &self.recording().machine.kernel;
+        Some(format!("Linux {linux} has {what} built in, where it cannot be unloaded: {option} is `y`"))
     }
 
     fn lacks_lockless_bitmap(&mut self) -> Option<String> {
@@ -89,6 +118,11 @@ impl Guest {
     /// The version of the kernel, for what a scenario asserts itself and kernels do differently.
     pub fn linux(&self) -> Version {
         self.versions().0
+    }
+
+    /// The version of mdadm, likewise.
+    pub fn mdadm(&self) -> Version {
+        self.versions().1
     }
 
     fn versions(&self) -> (Version, Version) {

@@ -8,6 +8,9 @@ use crate::failure::{Class, Failure};
 /// Bytes of a file that are sent in one piece.
 const PIECE: usize = 256 << 10;
 
+/// The most bytes that are read of a disk at once.
+const LONGEST_READ: u64 = 240 << 10;
+
 impl Session {
     /// Waits until a file, such as an attribute of sysfs, reads a text.
     pub fn wait_for(&mut self, path: &str, text: &str) -> Result<(), Failure> {
@@ -32,6 +35,41 @@ impl Session {
             }
             other => Err(self.unexpected(&format!("read `{path}`"), &other)),
         }
+    }
+
+    /// All that a disk holds.
+    pub(crate) fn image(&mut self, node: &str) -> Result<Vec<u8>, Failure> {
+        let disk = self.disks.iter().find(|(known, _)| known == node).map(|(_, bytes)| *bytes);
+        let bytes = disk.ok_or_else(|| Failure::usage(format!("take the disk `{node}`: no such disk was attached")))?;
+        let mut image = Vec::new();
+        while (image.len() as u64) < bytes {
+            let length = (bytes - image.len() as u64).min(LONGEST_READ);
+            image.extend(self.read(node, image.len() as u64, length as u32)?);
+        }
+        Ok(image)
+    }
+
+    /// Attaches disks that hold this to the next loop devices, all of one size.
+    pub(crate) fn plug_in(&mut self, images: &[Vec<u8>]) -> Result<Vec<String>, Failure> {
+        let bytes = images.first().map_or(0, Vec::len) as u64;
+        let mut files = Vec::new();
+        for (number, image) in images.iter().enumerate() {
+            let path = format!("/backing/moved{number}");
+            // There has to be a file, whatever it holds.
+            self.put_at(&path, 0, &image[..image.len().min(512)])?;
+            for (piece, offset) in image.chunks(PIECE).zip((0..).step_by(PIECE)) {
+                if piece.iter().any(|byte| *byte != 0) {
+                    self.put_at(&path, offset, piece)?;
+                }
+            }
+            files.push(path);
+        }
+        let nodes = match self.ask(Request::PlugIn { files, bytes })? {
+            Reply::Attached(nodes) => nodes,
+            other => return Err(self.unexpected("plug disks in", &other)),
+        };
+        self.disks.extend(nodes.iter().map(|node| (node.clone(), bytes)));
+        Ok(nodes)
     }
 
     /// Makes a file, which may be a program; the folder must exist.

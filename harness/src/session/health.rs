@@ -10,9 +10,18 @@ impl Session {
     /// Ends: waits until no task waits uninterruptibly, and fails if one does for ever, or if the kernel has reported
     /// anything that is wrong with it.
     pub fn end(&mut self) -> Result<(), Failure> {
-        match self.ask(Request::Rest)? {
-            Reply::Rested { taint, blocked } => {
+        let hanging = self.hanging.clone();
+        match self.ask(Request::Rest { hanging: hanging.clone() })? {
+            Reply::Rested { taint, mut blocked } => {
                 self.watch.see(taint);
+                if let Some(task) = hanging {
+                    let all = blocked.len();
+                    blocked.retain(|name| !name.starts_with(&task));
+                    if blocked.len() == all {
+                        let text = format!("expected `{task}` to hang, it does not: the bug may be fixed");
+                        return Err(self.failure(Class::Drift, text));
+                    }
+                }
                 if !blocked.is_empty() {
                     let text = format!("tasks hang in the kernel: {}", blocked.join(", "));
                     return Err(self.blame(self.failure(Class::Kernel, text)));
@@ -33,6 +42,11 @@ impl Session {
     /// From now on a report of the kernel's whose first line has this in it is a known bug's: see [`Watch::expect`].
     pub(crate) fn expect_report(&mut self, part: &str) {
         self.watch.expect(part);
+    }
+
+    /// By the end this task waits uninterruptibly, and for ever: it is not waited for, and it has to.
+    pub(crate) fn expect_hang(&mut self, task: &str) {
+        self.hanging = Some(task.to_owned());
     }
 
     /// Fails if the kernel has reported anything that is wrong with it.

@@ -3,7 +3,7 @@
 use mdlab::metadata::{ArrayState, DeviceFlags, DiskState, Features, Role, Superblock, Superblock1, Superblock090};
 
 use crate::examine::text::{Line, line};
-use crate::examine::v1::version;
+use crate::examine::v1::{laid_out, version};
 
 /// Sizes are in sectors.
 pub(in crate::examine) struct Shown {
@@ -61,7 +61,7 @@ fn of_v1(newest: &Superblock1, members: &[Superblock]) -> Shown {
         ctime: newest.ctime.seconds,
         utime: newest.utime.seconds,
         level: newest.level,
-        layout: newest.layout,
+        layout: laid_out(newest),
         raid_disks: newest.raid_disks,
         chunk_kib: newest.chunksize / 2,
         size: newest.size,

@@ -17,7 +17,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Maps the mailbox and asks for the ports; needs root, `CONFIG_DEVMEM` and `CONFIG_X86_IOPORT_IOPERM`.
+    /// Maps the mailbox and asks for the ports; needs root, `CONFIG_DEVMEM` and `CONFIG_X86_IOPL_IOPERM`.
     pub fn open() -> io::Result<Self> {
         for (port, count) in [(BELL_PORT, 1), (KEEP_PORT, 1)] {
             // SAFETY: ioperm takes no pointers.

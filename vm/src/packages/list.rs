@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xshell::{Shell, cmd};
 
 use super::{Suite, run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unavailable};
 
 /// What a package depends on, step by step, as far as its name begins with one of the prefixes.
 pub(super) fn follow(shell: &Shell, suite: &Suite, name: &str, prefixes: &[&str]) -> Result<BTreeSet<String>> {
@@ -35,7 +35,10 @@ fn show(shell: &Shell, suite: &Suite, name: &str) -> Result<String> {
             names => format!(", but {}", names.join(", ")),
         };
         let suite = suite.name();
-        Error::unlisted(format!("find `{name}` in Debian's suite `{suite}`: there is none of that name{like_it}"))
+        Error::unavailable(
+            Unavailable::Package,
+            format!("find `{name}` in Debian's suite `{suite}`: there is none of that name{like_it}"),
+        )
     })
 }
 
@@ -89,8 +92,8 @@ mod tests {
         let error = refusal(&gone);
         let expected = "find `linux-headers-6.1.0-50-cloud-amd64` in Debian's suite `bookworm`: there is none of that name, \
                         but linux-headers-6.1.0-56-cloud-amd64";
-        assert_eq!((error.unlisted, error.message.as_str()), (true, expected));
+        assert_eq!((error.unavailable, error.message.as_str()), (Some(Unavailable::Package), expected));
         let error = refusal("echo 'E: The package lists could not be read' >&2; exit 100");
-        assert_eq!((error.unlisted, error.class), (false, Class::Infra));
+        assert_eq!((error.unavailable, error.class), (None, Class::Infra));
     }
 }

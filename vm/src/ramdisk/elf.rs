@@ -9,6 +9,10 @@ use goblin::elf::Elf;
 use super::{RamDisk, absent};
 use crate::error::{Context, Result};
 
+mod program;
+
+pub use program::Program;
+
 /// Where Debian keeps libraries, below the root of unpacked packages.
 const LIBRARIES: [&str; 6] =
     ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64", "lib", "usr/lib"];
@@ -54,6 +58,7 @@ impl RamDisk {
 }
 
 /// A library that something needs.
+#[derive(Debug)]
 struct Need {
     name: String,
     /// Folders that whoever needs it wants searched first.
@@ -94,11 +99,15 @@ fn follow(root: &Path, mut path: PathBuf) -> Option<PathBuf> {
 
 fn needs(contents: &[u8], source: &Path) -> Result<Vec<Need>> {
     let elf = Elf::parse(contents).context("read as an ELF program", source)?;
+    Ok(needs_of(&elf))
+}
+
+fn needs_of(elf: &Elf) -> Vec<Need> {
     let split =
         |paths: &Vec<&str>| paths.iter().flat_map(|path| path.split(':')).map(str::to_owned).collect::<Vec<_>>();
     let run_path = split(&elf.runpaths).into_iter().chain(split(&elf.rpaths)).collect::<Vec<_>>();
     let names = elf.interpreter.into_iter().chain(elf.libraries.iter().copied());
-    Ok(names.map(|name| Need { name: name.to_owned(), run_path: run_path.clone() }).collect())
+    names.map(|name| Need { name: name.to_owned(), run_path: run_path.clone() }).collect()
 }
 
 #[cfg(test)]

@@ -19,12 +19,14 @@ impl RamDisk {
     /// Adds those of the named modules that this kernel has as modules, and all that they need; returns those of the first
     /// list that were found. What is missing may be built in, or absent: who needs it finds out when the kernel runs.
     pub fn modules(&mut self, cache: &Cache, kernel: &Kernel, names: &[&str], more: &[&str]) -> Result<Vec<String>> {
-        let Some(folder) = kernel.modules() else { return Ok(Vec::new()) };
+        let source = cache.scratch()?;
+        let Some(folder) = kernel.lay_out_modules(source.path())? else { return Ok(Vec::new()) };
         let shell = Shell::new().doing("start a shell")?;
         // depmod lies in /sbin, which is not in every user's PATH.
         let path = std::env::var("PATH").unwrap_or_default();
         shell.set_var("PATH", format!("{path}:/usr/sbin:/sbin"));
-        let dependencies = dependencies(cache, &shell, kernel.release(), folder)?;
+        let release = kernel.release();
+        let dependencies = dependencies(&shell, release, source.path(), &folder)?;
         let mut wanted = BTreeSet::new();
         let mut found = Vec::new();
         for name in names.iter().chain(more) {
@@ -34,21 +36,29 @@ impl RamDisk {
             }
         }
         found.retain(|name| names.contains(&name.as_str()));
+        refuse_others(&shell, release, &folder, &wanted)?;
         let base = cache.scratch()?;
-        let inside = format!("lib/modules/{}", kernel.release());
+        let inside = format!("lib/modules/{release}");
         let target = base.path().join(&inside);
-        for path in wanted.iter().map(String::as_str).chain(LISTS) {
+        for path in &wanted {
             let (from, to) = (folder.join(path), target.join(path));
             if let Some(parent) = to.parent() {
                 fs::create_dir_all(parent).context("make the folder", parent)?;
             }
-            match fs::copy(&from, &to) {
-                // A list may be missing (`modules.builtin.modinfo` came with 5.2): depmod does without, or says so.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && LISTS.contains(&path) => {}
-                result => drop(result.context("copy the module", &from)?),
+            match from.is_symlink() {
+                // A tree's, with ten times its size in it for a debugger; an installed one may bear a signature at its end.
+                true => drop(run(cmd!(shell, "strip --strip-debug {from} -o {to}"))?),
+                false => drop(fs::copy(&from, &to).context("copy the module", &from)?),
             }
         }
-        let (base, release) = (base.path(), kernel.release());
+        for list in LISTS {
+            match fs::copy(folder.join(list), target.join(list)) {
+                // One may be missing (`modules.builtin.modinfo` came with 5.2): depmod does without, or says so.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                result => drop(result.context("copy", &folder.join(list))?),
+            }
+        }
+        let base = base.path();
         run(cmd!(shell, "depmod -b {base} {release}"))?;
         self.tree(base, &inside)?;
         Ok(found)
@@ -58,23 +68,40 @@ impl RamDisk {
 /// Every module of a kernel: where it lies, and which ones it needs. depmod says it, because packages do not bring
 /// `modules.dep`, and prints it, because the folder is not ours to write to.
 fn dependencies(
-    cache: &Cache,
     shell: &Shell,
     release: &str,
+    base: &Path,
     folder: &Path,
 ) -> Result<BTreeMap<String, (String, Vec<String>)>> {
-    let base = cache.scratch()?;
-    let parent = base.path().join("lib/modules");
-    fs::create_dir_all(&parent).context("make the folder", &parent)?;
-    let link = parent.join(release);
-    std::os::unix::fs::symlink(folder, &link).context("make the link", &link)?;
-    let base = base.path();
     let text = run(cmd!(shell, "depmod -n -b {base} {release}"))?;
     let modules: BTreeMap<_, _> = text.lines().map_while(entry).collect();
     if modules.is_empty() {
         return Err(Error::usage(format!("find modules in `{}`: there are none", folder.display())));
     }
     Ok(modules)
+}
+
+/// Refuses modules that were built for another kernel, which this one would not load: the first word of their `vermagic` is
+/// the release (include/linux/vermagic.h).
+fn refuse_others(shell: &Shell, release: &str, folder: &Path, wanted: &BTreeSet<String>) -> Result<()> {
+    let paths = wanted.iter().map(|path| folder.join(path));
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let text = run(cmd!(shell, "modinfo --field vermagic {paths...}"))?;
+    let built = text.lines().map(|line| line.split(' ').next().unwrap_or_default());
+    match wanted.iter().zip(built).find(|(_, built)| *built != release) {
+        None => Ok(()),
+        Some((path, built)) => {
+            let path = folder.join(path);
+            let path = path.canonicalize().unwrap_or(path);
+            Err(Error::usage(format!(
+                "match the module `{}` with its kernel: the kernel is {release}, the module was built for {built}; \
+                 `make modules` in its tree builds it anew",
+                path.display()
+            )))
+        }
+    }
 }
 
 /// A line of `modules.dep`, the first of the lists that depmod prints: `kernel/drivers/md/raid1.ko: kernel/drivers/md/md-mod.ko`.

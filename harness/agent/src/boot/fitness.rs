@@ -82,10 +82,10 @@ pub(super) fn missing(refused: &[Refused]) -> Vec<Missing> {
 /// What the mailbox's failure to open means.
 pub(super) fn mailbox_needs(error: &std::io::Error) -> &'static str {
     match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOSYS) => "the kernel needs CONFIG_X86_IOPORT_IOPERM=y",
+        Some(Errno::ENOSYS) => "the kernel needs CONFIG_X86_IOPL_IOPERM=y",
         Some(Errno::ENOENT | Errno::ENXIO) => "the kernel needs CONFIG_DEVMEM=y",
         Some(Errno::EPERM) => "the kernel refuses access to memory: boot it without lockdown=",
-        _ => "the kernel needs CONFIG_DEVMEM=y and CONFIG_X86_IOPORT_IOPERM=y",
+        _ => "the kernel needs CONFIG_DEVMEM=y and CONFIG_X86_IOPL_IOPERM=y",
     }
 }
 

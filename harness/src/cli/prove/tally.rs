@@ -6,8 +6,7 @@ use std::path::Path;
 
 use mdlab_vm::Digest;
 
-use super::attempt::{Attempt, Ran};
-use super::remains::Remains;
+use crate::cli::attempt::{Ran, Remains};
 use crate::cli::notice;
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
@@ -33,14 +32,14 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts a run. Of those that fail the first is kept.
-    pub(super) fn count(&mut self, attempt: &Attempt, ran: Ran) -> Result<(), Failure> {
+    pub(super) fn count(&mut self, seed: Option<u64>, run: u32, ran: Ran) -> Result<(), Failure> {
         let (class, text, remains) = match ran {
             Ran::Skipped(reason) => {
                 self.skipped += 1;
                 self.reason = reason;
                 return Ok(());
             }
-            Ran::Well(recordings) => match self.first.entry(attempt.seed) {
+            Ran::Well(recordings) => match self.first.entry(seed) {
                 Entry::Vacant(first) => {
                     first.insert(recordings);
                     self.passed += 1;
@@ -63,9 +62,9 @@ impl Tally {
         };
         self.failed += 1;
         if self.failure.is_none() {
-            let seed = attempt.seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
+            let seed = seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
             let kept = remains.keep().map_or(String::new(), |place| format!("\nevidence: {}", place.display()));
-            self.failure = Some((class, format!("{seed}run {}: {}{kept}", attempt.run, text.trim())));
+            self.failure = Some((class, format!("{seed}run {run}: {}{kept}", text.trim())));
         }
         Ok(())
     }
@@ -154,18 +153,16 @@ mod tests {
         };
         let mut tally = Tally::default();
         for (seed, run, kernel) in [(1, 1, "6.1"), (2, 1, "6.2"), (1, 2, "6.1")] {
-            let attempt = Attempt { scenario: &scenario, seed: Some(seed), run };
-            tally.count(&attempt, Ran::Well(vec![recording(kernel)])).unwrap();
+            tally.count(Some(seed), run, Ran::Well(vec![recording(kernel)])).unwrap();
         }
         assert_eq!((tally.done(), tally.class()), (3, None));
-        let attempt = Attempt { scenario: &scenario, seed: Some(2), run: 2 };
-        tally.count(&attempt, Ran::Well(vec![recording("6.1")])).unwrap();
+        tally.count(Some(2), 2, Ran::Well(vec![recording("6.1")])).unwrap();
         assert_eq!((tally.done(), tally.class()), (4, Some(Class::Drift)));
         let line = tally.line(&scenario, "--kernel debian:bookworm");
         let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs from the first run's in the machine:";
         assert!(line.starts_with(expected), "{line}");
         // Another number of them, once the first failure is known, is only counted.
-        tally.count(&attempt, Ran::Well(vec![])).unwrap();
+        tally.count(Some(2), 2, Ran::Well(vec![])).unwrap();
         assert_eq!(tally.line(&scenario, "--kernel debian:bookworm"), line.replace("3 of 4", "3 of 5"));
         let evidence = line.lines().find_map(|line| line.strip_prefix("  evidence: ")).map(Path::new).unwrap();
         for (name, kernel) in [("first", "6.2"), ("other", "6.1")] {

@@ -193,8 +193,7 @@ fn write_init_super(
     if members.iter().any(|new| new.place.role == Role::Journal) {
         superblock.feature_map = superblock.feature_map | Features::JOURNAL;
     }
-    let bytes: Vec<u64> = members.iter().map(|new| new.member.bytes).collect();
-    if superblock::needs_raid0_layout(shape, &bytes) {
+    if superblock::has_raid0_layout(shape) {
         superblock.feature_map = superblock.feature_map | Features::RAID0_LAYOUT;
     }
     for New { member, place, write_mostly } in members {

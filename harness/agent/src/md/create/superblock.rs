@@ -167,12 +167,10 @@ pub(super) fn address(superblock: &mut Superblock1, format: Format, bitmap: Opti
     }
 }
 
-/// Whether a RAID 0 says which of its two layouts it means: where its members differ in size. mdadm divides bytes by the
-/// sectors of a chunk.
-pub(super) fn needs_raid0_layout(shape: &Shape, bytes: &[u64]) -> bool {
-    let chunks = |bytes: &u64| bytes / u64::from(shape.chunk * 2);
-    let layered = shape.level == Level::Raid0 && shape.layout != super::level::RAID0_UNKNOWN;
-    layered && bytes.iter().any(|one| chunks(one) != chunks(&bytes[0]))
+/// Whether a superblock says which of its two layouts a RAID 0 means, as mdadm does since 4.3; before, it did so only where
+/// the members differ in size.
+pub(super) fn has_raid0_layout(shape: &Shape) -> bool {
+    shape.level == Level::Raid0 && shape.layout != super::level::RAID0_UNKNOWN
 }
 
 /// What is written of a superblock: whole sectors.

@@ -85,9 +85,8 @@ fn a_name_has_the_host_if_it_fits() {
 }
 
 #[test]
-fn unequal_members_of_a_raid0_need_a_layout() {
+fn a_raid0_has_a_layout_unless_it_is_told_to_have_none() {
     let shape = shape(Level::Raid0, Format::V1_2);
-    assert!(!needs_raid0_layout(&shape, &[10 << 20, 10 << 20]));
-    assert!(needs_raid0_layout(&shape, &[10 << 20, 12 << 20]));
-    assert!(!needs_raid0_layout(&Shape { layout: 0, ..shape }, &[10 << 20, 12 << 20]));
+    assert!(has_raid0_layout(&shape));
+    assert!(!has_raid0_layout(&Shape { layout: 0, ..shape }));
 }

@@ -1,0 +1,77 @@
+//! One run of one scenario, in a process and a folder of its own.
+
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::Duration;
+
+use super::interrupt::Interrupts;
+use super::notice;
+use super::scenarios::{Environment, Scenario};
+use crate::failure::{Class, Failure};
+use crate::folder;
+use crate::outcome::{self, Outcome, Outcomes};
+use bounded::{End, bounded};
+
+mod bounded;
+mod remains;
+
+pub(super) use remains::Remains;
+
+/// Bound of one run. Everything inside it is bounded, but not their sum.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The file in the evidence with what the run printed.
+const OUTPUT: &str = "output.log";
+
+/// A run to come: of this scenario, told this.
+pub(super) struct Attempt<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) environment: &'a Environment,
+}
+
+/// How a run came out.
+pub(super) enum Ran {
+    /// It passed, and this is what its guests recorded.
+    Well(Vec<Vec<u8>>),
+    /// The machine lacks what it needs, for this reason.
+    Skipped(String),
+    /// It did not, with this message, and left evidence.
+    Badly(Class, String, Remains),
+}
+
+impl Attempt<'_> {
+    /// Runs it, unless it is interrupted.
+    pub(super) fn run(&self, interrupts: &Interrupts) -> Result<Option<Ran>, Failure> {
+        let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
+        let remains = Remains::make()?;
+        let outcomes = Outcomes::open()?;
+        let Scenario { name, program, folder } = self.scenario;
+        let mut command = Command::new(program);
+        command.args(["--exact", name, "--nocapture"]).current_dir(folder).env("RUST_BACKTRACE", "0");
+        // As cargo sets it.
+        command.env("CARGO_MANIFEST_DIR", folder).env("INSTA_UPDATE", "no").envs(self.environment.iter().cloned());
+        command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
+        let (end, status, said) = bounded(command, LIMIT, interrupts.as_fd()).map_err(failed)?;
+        let said = remains.placed(&said);
+        let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
+        let (class, text) = match (end, status.success(), noted) {
+            (End::Interrupted, ..) => return Ok(None),
+            (End::TooLate, ..) => (Class::Infra, format!("`{name}` did not end within {} s", LIMIT.as_secs())),
+            (End::Itself, true, Some(Outcome::Skipped(reason))) => return Ok(Some(Ran::Skipped(reason))),
+            (End::Itself, true, _) => match folder::recordings(remains.path())? {
+                none if none.is_empty() => (Class::Usage, "it recorded nothing: it asks for no `Guest`".into()),
+                recordings => return Ok(Some(Ran::Well(recordings))),
+            },
+            (End::Itself, false, Some(Outcome::Failed(class))) => (class, said.clone()),
+            // Somebody has killed it, the kernel for want of memory perhaps.
+            (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
+            (End::Itself, false, _) => (Class::Drift, said.clone()),
+        };
+        let output = remains.path().join(OUTPUT);
+        if let Err(error) = std::fs::write(&output, said) {
+            notice(&format!("write `{}`: {error}", output.display()));
+        }
+        Ok(Some(Ran::Badly(class, text, remains)))
+    }
+}

@@ -1,0 +1,153 @@
+//! A kernel's history: what git knows of it. Revisions are checked out beside the user's tree, which stays as it is.
+
+use std::path::{Path, PathBuf};
+
+use mdlab_vm::{Cache, Digest, Notice, child};
+use xshell::{Shell, cmd};
+
+use crate::failure::Failure;
+
+/// A repository.
+pub(super) struct History {
+    tree: PathBuf,
+    shell: Shell,
+}
+
+/// A tree of it in the cache, in which revisions are checked out one after the other.
+pub(super) struct Worktree {
+    folder: PathBuf,
+    shell: Shell,
+    /// The repository that it belongs to.
+    tree: PathBuf,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// This commit is checked out, to be tried.
+    Try(String),
+    /// The first bad one.
+    Found(String),
+    /// Those among which it is, a line each: the others were skipped.
+    Ambiguous(String),
+}
+
+impl History {
+    /// The repository around a folder.
+    pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
+        let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
+        shell.set_var("LC_ALL", "C");
+        let top = git(cmd!(shell, "git -C {folder} rev-parse --show-toplevel")).map_err(|failure| {
+            Failure::usage(format!("find a git repository in `{}`: {}", folder.display(), failure.message))
+        })?;
+        Ok(Self { tree: top.trim().into(), shell })
+    }
+
+    /// The commit that a revision names.
+    pub(super) fn commit(&self, revision: &str) -> Result<String, Failure> {
+        let (tree, commit) = (&self.tree, format!("{revision}^{{commit}}"));
+        let found = git(cmd!(self.shell, "git -C {tree} rev-parse --verify --quiet --end-of-options {commit}"));
+        found.map(|text| text.trim().to_owned()).map_err(|_| {
+            Failure::usage(format!(
+                "find the revision `{revision}` in `{}`: there is none of that name",
+                tree.display()
+            ))
+        })
+    }
+
+    /// A tree of this repository's in the cache, whoever left it there.
+    pub(super) fn worktree(&self, cache: &Cache, notice: Notice) -> Result<Worktree, Failure> {
+        let (tree, shell) = (self.tree.clone(), self.shell.clone());
+        let folder = cache.path("bisect").join(Digest::of(tree.to_string_lossy().as_bytes()).short());
+        git(cmd!(shell, "git -C {tree} worktree prune"))?;
+        if !folder.join(".git").exists() {
+            notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
+            git(cmd!(shell, "git -C {tree} worktree add --force --detach --quiet {folder} HEAD"))?;
+        }
+        Ok(Worktree { folder, shell, tree })
+    }
+}
+
+impl Worktree {
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Checks a commit out, whatever was there.
+    pub(super) fn check_out(&self, commit: &str) -> Result<(), Failure> {
+        let folder = &self.folder;
+        // An earlier search may not have come to its end.
+        git(cmd!(self.shell, "git -C {folder} bisect reset"))?;
+        git(cmd!(self.shell, "git -C {folder} checkout --quiet --force --detach {commit}")).map(drop)
+    }
+
+    /// Begins a search between two commits.
+    pub(super) fn begin(&self, good: &str, bad: &str) -> Result<Next, Failure> {
+        let folder = &self.folder;
+        self.next(git(cmd!(self.shell, "git -C {folder} bisect start {bad} {good} --")))
+    }
+
+    /// Says what the commit that is checked out is: `good`, `bad`, or to `skip`.
+    pub(super) fn mark(&self, what: &str) -> Result<Next, Failure> {
+        let folder = &self.folder;
+        self.next(git(cmd!(self.shell, "git -C {folder} bisect {what}")))
+    }
+
+    /// Reads what git makes of it.
+    fn next(&self, said: Result<String, Failure>) -> Result<Next, Failure> {
+        let folder = &self.folder;
+        match said {
+            Ok(text) => match text.lines().find_map(|line| line.strip_suffix(" is the first bad commit")) {
+                Some(first) => Ok(Next::Found(first.to_owned())),
+                None => {
+                    let head = git(cmd!(self.shell, "git -C {folder} rev-parse HEAD"))?;
+                    Ok(Next::Try(head.trim().to_owned()))
+                }
+            },
+            // Its exit status is 2 then.
+            Err(failure) => match failure.message.split_once("The first bad commit could be any of:\n") {
+                Some((_, rest)) => {
+                    let commits = rest.lines().map(str::trim).take_while(|line| line.len() >= 40);
+                    Ok(Next::Ambiguous(commits.map(|commit| format!("  {commit}\n")).collect()))
+                }
+                None => Err(failure),
+            },
+        }
+    }
+
+    /// A commit in a line.
+    pub(super) fn title(&self, commit: &str) -> Result<String, Failure> {
+        let (folder, format) = (&self.folder, "--format=%h %s");
+        git(cmd!(self.shell, "git -C {folder} show --no-patch {format} {commit}")).map(|text| text.trim().to_owned())
+    }
+
+    /// A commit, with who made it and which files it changed.
+    pub(super) fn show(&self, commit: &str) -> Result<String, Failure> {
+        let folder = &self.folder;
+        git(cmd!(self.shell, "git -C {folder} show --stat --format=medium {commit}"))
+    }
+}
+
+impl Drop for Worktree {
+    fn drop(&mut self) {
+        // Its files are git's to make again; what was built of them lies elsewhere.
+        let (folder, tree) = (&self.folder, &self.tree);
+        let _ = git(cmd!(self.shell, "git -C {folder} bisect reset"));
+        let _ = git(cmd!(self.shell, "git -C {tree} worktree remove --force {folder}"));
+    }
+}
+
+/// Runs git; a failure has what it said.
+fn git(command: xshell::Cmd) -> Result<String, Failure> {
+    let name = command.to_string();
+    let output = child::output(command).map_err(|error| Failure::infra(format!("run `{name}`: {error}")))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => {
+            let said = text(&output.stdout) + &text(&output.stderr);
+            Err(Failure::infra(format!("run `{name}`: {}\n{}", output.status, said.trim_end())))
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `mdlab compare`: what scenarios do on two machines, and what differs.
+
+pub(super) mod observed;
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use mdlab_vm::{AccelChoice, KernelSource};
+
+use super::attempt::Attempt;
+use super::interrupt::Interrupts;
+use super::pool::{self, Done};
+use super::scenarios::{self, Scenario, Workspace, environment};
+use super::{channel, notice, print};
+use crate::channel::Channel;
+use crate::choice::Choice;
+use crate::failure::{Class, Failure};
+use crate::laboratory::Laboratory;
+use crate::snapshot::IGNORED;
+use crate::tool::ToolSource;
+use observed::Observed;
+
+/// Runs scenarios on two machines, and shows what differs, channel by channel. Snapshots play no part in it.
+///
+/// Exit status: 0 if nothing differs, 1 if something does.
+///
+/// Example: mdlab compare --kernel debian:bookworm --kernel tree:. stop; mdlab compare --mdadm debian:sid --mdadm file:./mdadm
+#[derive(Args)]
+pub(super) struct Compare {
+    /// Run only scenarios whose names contain this.
+    filter: Option<String>,
+    #[command(flatten)]
+    workspace: Workspace,
+    /// A kernel: named twice, they are compared; named once, it is that of both machines [default: debian:bookworm].
+    #[arg(long, value_name = "KERNEL")]
+    kernel: Vec<KernelSource>,
+    /// An mdadm: named twice, they are compared; named once, it is that of both machines [default: that of the first
+    /// kernel's suite].
+    #[arg(long, value_name = "MDADM")]
+    mdadm: Vec<ToolSource>,
+    /// `tcg`, `kvm` or `auto`, as in `mdlab run` [default: tcg].
+    #[arg(long, env = "MDLAB_ACCEL")]
+    accel: Option<AccelChoice>,
+    /// Compare only this channel; may be named several times.
+    #[arg(long, value_parser = channel)]
+    channel: Vec<Channel>,
+    /// Scenarios to run at the same time [default: one for each processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    jobs: Option<u32>,
+}
+
+impl Compare {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let choices = self.choices()?;
+        let channels = if self.channel.is_empty() { Channel::ALL.to_vec() } else { self.channel.clone() };
+        let shell = self.workspace.shell()?;
+        let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
+        let mut names = Vec::new();
+        for choice in &choices {
+            names.push(Laboratory::open(choice, &mut notice)?.machine().to_string());
+        }
+        let jobs = self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        let [one, other] = observe(&scenarios, &choices, jobs, &Interrupts::heed()?)?;
+        let mut differing = Vec::new();
+        let mut infra = Vec::new();
+        for (scenario, (one, other)) in scenarios.iter().zip(one.iter().zip(&other)) {
+            infra.extend([one, other].into_iter().filter(|observed| observed.failed() == Some(Class::Infra)));
+            if let Some(text) = one.differences(other, &channels).text(&scenario.name, [&names[0], &names[1]]) {
+                print(&text)?;
+                differing.push(scenario.name.as_str());
+            }
+        }
+        let (count, all) = (differing.len(), scenarios.len());
+        match (infra.is_empty(), count) {
+            (false, _) => Err(Failure::infra(format!("{} runs were no runs of the scenario, see above", infra.len()))),
+            (true, 0) => print(&format!("{all} scenarios: nothing differs between {} and {}\n", names[0], names[1])),
+            (true, _) => {
+                let list = differing.iter().map(|name| format!("\n  {name}")).collect::<String>();
+                Err(Failure::new(Class::Drift, format!("{count} of {all} scenarios differ, as shown above:{list}")))
+            }
+        }
+    }
+
+    /// The two machines.
+    fn choices(&self) -> Result<[Choice; 2], Failure> {
+        if self.kernel.len() > 2 || self.mdadm.len() > 2 || self.kernel.len().max(self.mdadm.len()) < 2 {
+            return Err(Failure::usage("compare two machines: name `--kernel` twice, or `--mdadm`"));
+        }
+        let kernel = |number: usize| self.kernel.get(number).or(self.kernel.first()).cloned();
+        let tool = |number: usize| self.mdadm.get(number).or(self.mdadm.first()).cloned();
+        let one = Choice::new(kernel(0), tool(0), self.accel, None)?;
+        // The same user space on both, or what differs would be its doing as well.
+        let other = Choice::new(kernel(1), tool(1).or(Some(one.tool.clone())), self.accel, None)?;
+        Ok([one, other])
+    }
+}
+
+/// What each scenario comes to on each of the machines.
+pub(super) fn observe<const N: usize>(
+    scenarios: &[Scenario],
+    choices: &[Choice; N],
+    jobs: usize,
+    interrupts: &Interrupts,
+) -> Result<[Vec<Observed>; N], Failure> {
+    let mut environments = Vec::new();
+    for choice in choices {
+        let mut environment = environment(choice)?;
+        environment.push((IGNORED, "1".into()));
+        environments.push(environment);
+    }
+    let all = scenarios.len() * N;
+    let slots: Vec<Mutex<Option<Observed>>> = (0..all).map(|_| Mutex::new(None)).collect();
+    let bar = ProgressBar::new(all as u64);
+    if let Ok(style) = ProgressStyle::with_template("{pos} of {len} runs, {elapsed}") {
+        bar.set_style(style);
+    }
+    let outcome = pool::work(all, jobs, interrupts, |number| {
+        let attempt = Attempt { scenario: &scenarios[number / N], environment: &environments[number % N] };
+        match attempt.run(interrupts)? {
+            Some(ran) if !interrupts.has_come() => {
+                *slots[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(Observed::of(ran)?);
+                bar.inc(1);
+                Ok(Done::Yes)
+            }
+            _ => Ok(Done::Interrupted),
+        }
+    });
+    bar.finish_and_clear();
+    if let Some(interrupt) = interrupts.next() {
+        interrupt.end(&format!("{} of {all} runs were made", bar.position()));
+    }
+    outcome?;
+    let mut observed: [Vec<Observed>; N] = std::array::from_fn(|_| Vec::new());
+    for (number, slot) in slots.into_iter().enumerate() {
+        observed[number % N].extend(slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    }
+    Ok(observed)
+}

@@ -1,0 +1,174 @@
+//! What one scenario came to, and how it differs from what it came to elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+use crate::cli::attempt::Ran;
+use crate::failure::{Class, Failure};
+use crate::folder;
+use crate::recording::Recording;
+use crate::redaction::Redaction;
+
+/// What a scenario came to on one machine.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::cli) struct Observed {
+    end: End,
+    /// What its guests recorded.
+    recordings: Vec<Recording>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum End {
+    Passed,
+    /// The machine lacks something.
+    Skipped(String),
+    /// It failed, with this message.
+    Failed(Class, String),
+}
+
+/// How two of them differ.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Differences {
+    /// How the two ended, if not in the same way.
+    ends: Option<[String; 2]>,
+    /// The guest's number, the channel, and a unified difference without its header.
+    channels: Vec<(usize, Channel, String)>,
+}
+
+impl Observed {
+    /// Takes what was recorded, of a run that failed as far as it came.
+    pub(in crate::cli) fn of(ran: Ran) -> Result<Self, Failure> {
+        let (end, recordings) = match ran {
+            Ran::Well(recordings) => (End::Passed, recordings),
+            Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
+            Ran::Badly(class, said, remains) => {
+                let recordings = folder::recordings(remains.path()).unwrap_or_default();
+                (End::Failed(class, said.trim().to_owned()), recordings)
+            }
+        };
+        let read = |bytes: &Vec<u8>| {
+            serde_json::from_slice(bytes).map_err(|error| Failure::infra(format!("read a recording: {error}")))
+        };
+        Ok(Self { end, recordings: recordings.iter().map(read).collect::<Result<_, _>>()? })
+    }
+
+    /// The class of its failure, if it failed.
+    pub(in crate::cli) fn failed(&self) -> Option<Class> {
+        if let End::Failed(class, _) = &self.end { Some(*class) } else { None }
+    }
+
+    /// How this differs from another. A message of failure, with its paths, does not count: its class does.
+    pub(in crate::cli) fn differences(&self, other: &Self, channels: &[Channel]) -> Differences {
+        let ends = (self.end.kind() != other.end.kind()).then(|| [self.end.text(), other.end.text()]);
+        let guests = self.recordings.len().max(other.recordings.len());
+        let mut found = Vec::new();
+        for guest in 0..guests {
+            for channel in channels {
+                let [one, other] = [self, other].map(|observed| observed.render(guest, *channel));
+                if one != other {
+                    let difference = similar::TextDiff::from_lines(&one, &other);
+                    let text = difference.unified_diff().missing_newline_hint(false).to_string();
+                    found.push((guest + 1, *channel, text));
+                }
+            }
+        }
+        // What was skipped has nothing to compare.
+        let skipped = [self, other].iter().any(|observed| matches!(observed.end, End::Skipped(_)));
+        Differences { ends, channels: if skipped { Vec::new() } else { found } }
+    }
+
+    fn render(&self, guest: usize, channel: Channel) -> String {
+        let recording = self.recordings.get(guest);
+        recording.map_or_else(String::new, |one| channel.render(&one.steps, &Redaction::of(one)))
+    }
+}
+
+impl End {
+    /// What counts when two are compared.
+    fn kind(&self) -> (u8, Option<Class>) {
+        match self {
+            Self::Passed => (0, None),
+            Self::Skipped(_) => (1, None),
+            Self::Failed(class, _) => (2, Some(*class)),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Passed => "passes".into(),
+            Self::Skipped(reason) => format!("is skipped: {reason}"),
+            Self::Failed(class, said) => {
+                let begin = format!("{class}: ");
+                let line = said.lines().map(str::trim).find(|line| line.starts_with(&begin));
+                format!("fails, {}", line.unwrap_or(&begin))
+            }
+        }
+    }
+}
+
+impl Differences {
+    /// Whether there are none.
+    pub(in crate::cli) fn are_none(&self) -> bool {
+        self.ends.is_none() && self.channels.is_empty()
+    }
+
+    /// They as a patch shows them, between two machines of these names; nothing where there are none.
+    pub(in crate::cli) fn text(&self, scenario: &str, [one, other]: [&str; 2]) -> Option<String> {
+        if self.are_none() {
+            return None;
+        }
+        let mut text = String::new();
+        if let Some([first, second]) = &self.ends {
+            text.push_str(&format!("{scenario}\n- {one}: {first}\n+ {other}: {second}\n\n"));
+        }
+        for (guest, channel, difference) in &self.channels {
+            let guest = if *guest == 1 { String::new() } else { format!(", guest {guest}") };
+            text.push_str(&format!(
+                "--- {scenario}, {channel}{guest}\t{one}\n+++ {scenario}, {channel}{guest}\t{other}\n"
+            ));
+            text.push_str(&format!("{}\n\n", difference.trim_end()));
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mdlab_protocol::{Event, KernelMessage, Observation, What};
+
+    use super::*;
+    use crate::recording::{MachineId, Step};
+
+    fn observed(end: End, messages: &[&str]) -> Observed {
+        let event = |text: &&str| {
+            let (level, facility, sequence, stamp) = (6, 0, 1, 1);
+            let (text, properties) = ((*text).to_owned(), Vec::new());
+            Event { at: 1, what: What::Kernel(KernelMessage { level, facility, sequence, stamp, text, properties }) }
+        };
+        let events = messages.iter().map(event).collect();
+        let after = Observation::default();
+        let step = Step { label: "stop".into(), given: false, commands: Vec::new(), events, after };
+        let machine = MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        Observed { end, recordings: vec![Recording { machine, steps: vec![step] }] }
+    }
+
+    #[test]
+    fn what_differs_reads_as_a_patch() {
+        let one = observed(End::Passed, &["md: md0 stopped.", "md: bye"]);
+        let other = observed(End::Failed(Class::Tool, "noise\n  tool: no end\n".into()), &["md: md0 stopped."]);
+        let differences = one.differences(&other, &Channel::ALL);
+        insta::assert_snapshot!(differences.text("stop::stops", ["Linux 6.1", "Linux 6.12"]).unwrap());
+        assert!(one.differences(&one, &Channel::ALL).are_none());
+        assert!(one.differences(&other, &[Channel::State]).channels.is_empty());
+        assert_eq!(other.failed(), Some(Class::Tool));
+    }
+
+    #[test]
+    fn of_what_was_skipped_nothing_is_compared() {
+        let skipped = Observed { end: End::Skipped("no linear".into()), recordings: Vec::new() };
+        let differences = skipped.differences(&observed(End::Passed, &["md: bye"]), &Channel::ALL);
+        let text = differences.text("levels::linear", ["Linux 6.12", "Linux 6.1"]).unwrap();
+        assert_eq!(text, "levels::linear\n- Linux 6.12: is skipped: no linear\n+ Linux 6.1: passes\n\n");
+    }
+}

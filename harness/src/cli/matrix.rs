@@ -1,0 +1,196 @@
+//! `mdlab matrix`: every scenario on every kernel with every mdadm.
+
+mod sheet;
+mod table;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use mdlab_vm::{AccelChoice, Cache, KernelSource};
+
+use super::attempt::{Attempt, Ran};
+use super::grid::{Grid, Listed};
+use super::interrupt::Interrupts;
+use super::pool::{self, Done};
+use super::scenarios::{self, Scenario, Workspace, environment};
+use super::{notice, print};
+use crate::failure::{Class, Failure};
+use crate::folder;
+use crate::laboratory::Laboratory;
+use crate::tool::ToolSource;
+use sheet::{Booted, Ended, Sheet};
+
+/// Runs the scenarios on every kernel with every mdadm of a grid, and shows what came of it as a table.
+///
+/// The grid is that of `ci/matrix.toml`, unless others are named. Each machine boots once. The table is shown while it
+/// fills, and kept as Markdown; `*` marks the first bad kernel of a row.
+///
+/// Example: mdlab matrix assemble; mdlab matrix --kernel tree:. --one-in 4
+#[derive(Args)]
+pub(super) struct Matrix {
+    /// Run only scenarios whose names contain this.
+    filter: Option<String>,
+    #[command(flatten)]
+    workspace: Workspace,
+    /// The file of the grid [default: `ci/matrix.toml` of the workspace around the current folder].
+    #[arg(long, value_name = "FILE")]
+    grid: Option<PathBuf>,
+    /// Kernels to run on instead of the grid's; may be named several times, from the oldest on.
+    #[arg(long)]
+    kernel: Vec<KernelSource>,
+    /// The mdadm to run instead of the grid's; may be named several times, from the oldest on.
+    #[arg(long)]
+    mdadm: Vec<ToolSource>,
+    /// `tcg`, `kvm` or `auto`, as in `mdlab run` [default: tcg].
+    #[arg(long, env = "MDLAB_ACCEL")]
+    accel: Option<AccelChoice>,
+    /// Run on each machine only one of so many scenarios, on each of them others.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    one_in: u32,
+    /// Scenarios to run at the same time [default: one for each processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    jobs: Option<u32>,
+}
+
+/// The file of the table, where runs leave their evidence.
+const MARKDOWN: &str = "matrix.md";
+
+impl Matrix {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let grid = self.grid()?;
+        let shell = self.workspace.shell()?;
+        let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
+        let jobs = self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        let began = Instant::now();
+        let interrupts = Interrupts::heed()?;
+        let cells = grid.cells(self.accel)?;
+        let sheet = Sheet::new(grid, cells, &scenarios, self.one_in as usize);
+        let board = Board::new();
+        let outcome = boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &board));
+        board.bar.finish_and_clear();
+        let minutes = began.elapsed().as_secs_f64() / 60.0;
+        let kept = Interrupts::let_through(|| self.tell(&sheet, minutes));
+        if let Some(interrupt) = interrupts.next() {
+            interrupt.end(&format!("{} of {} runs were made", sheet.done(), sheet.planned()));
+        }
+        outcome.and(kept).and_then(|()| verdict(&sheet))
+    }
+
+    fn grid(&self) -> Result<Grid, Failure> {
+        if self.kernel.is_empty() || self.mdadm.is_empty() {
+            return Ok(Grid::open(self.grid.as_deref())?.with(&self.kernel, &self.mdadm));
+        }
+        Ok(Grid { kernels: Vec::<Listed>::new(), tools: Vec::new() }.with(&self.kernel, &self.mdadm))
+    }
+
+    /// Prints the table and all that belongs to it, and keeps it as Markdown.
+    fn tell(&self, sheet: &Sheet, minutes: f64) -> Result<(), Failure> {
+        let path = folder::make(folder::base()?)?.join(MARKDOWN);
+        let written = std::fs::write(&path, table::markdown(sheet));
+        written.map_err(|error| Failure::infra(format!("write `{}`: {error}", path.display())))?;
+        print(&format!("{}\n{minutes:.1} min; as Markdown: {}\n", table::text(sheet), path.display()))
+    }
+}
+
+/// Fetches and boots every machine.
+fn boot(sheet: &Sheet, jobs: usize, interrupts: &Interrupts) -> Result<(), Failure> {
+    let cache = Cache::open()?;
+    pool::work(sheet.cells.len(), jobs, interrupts, |number| {
+        let cell = &sheet.cells[number];
+        // A boot ends with this process.
+        let booted = Interrupts::let_through(|| match Laboratory::fetch(&cache, &cell.choice, &mut notice) {
+            Err(error) if error.unavailable.is_some() => Booted::Unavailable(error.message),
+            _ => match Laboratory::open_in(&cache, &cell.choice, &mut notice) {
+                Ok(laboratory) => Booted::Ready(laboratory.machine().clone()),
+                Err(failure) => Booted::Failed(failure),
+            },
+        });
+        sheet.booted(cell, booted);
+        Ok(Done::Yes)
+    })
+}
+
+/// Runs what is planned, machine by machine, as far as they have booted.
+fn run(
+    sheet: &Sheet,
+    scenarios: &[Scenario],
+    jobs: usize,
+    interrupts: &Interrupts,
+    board: &Board,
+) -> Result<(), Failure> {
+    let plan: Vec<(usize, usize)> = sheet.plan();
+    let environments: Vec<_> =
+        sheet.cells.iter().map(|cell| environment(&cell.choice)).collect::<Result<_, Failure>>()?;
+    board.show(sheet);
+    pool::work(plan.len(), jobs, interrupts, |number| {
+        let (cell, scenario) = plan[number];
+        let attempt = Attempt { scenario: &scenarios[scenario], environment: &environments[cell] };
+        let ran = match attempt.run(interrupts)? {
+            Some(ran) if !interrupts.has_come() => ran,
+            _ => return Ok(Done::Interrupted),
+        };
+        let cell = &sheet.cells[cell];
+        let ended = match ran {
+            Ran::Well(_) => Ended::Passed,
+            Ran::Skipped(reason) => Ended::Skipped(reason),
+            Ran::Badly(class, said, remains) => {
+                let evidence =
+                    remains.keep().map_or(String::new(), |place| format!("  evidence: {}\n", place.display()));
+                let (name, options, message) = (&scenarios[scenario].name, cell.choice.options(), first(class, &said));
+                let text = format!("{class:6} {name}: {message}\n{evidence}  rerun:    mdlab run {name} {options}\n");
+                board.say(&text)?;
+                Ended::Failed(class)
+            }
+        };
+        let line = sheet.ended(cell, scenario, ended);
+        board.show(sheet);
+        line.map_or(Ok(()), |line| board.progress(&line)).map(|()| Done::Yes)
+    })
+}
+
+/// The first line of a failure among all that its run printed.
+fn first(class: Class, said: &str) -> &str {
+    let begin = format!("{class}: ");
+    let line = said.lines().map(str::trim_start).find_map(|line| line.strip_prefix(&begin));
+    line.unwrap_or_else(|| said.trim().lines().next().unwrap_or_default())
+}
+
+fn verdict(sheet: &Sheet) -> Result<(), Failure> {
+    let classes = sheet.classes();
+    match Class::worst(&classes) {
+        None => Ok(()),
+        Some(class) => {
+            Err(Failure::new(class, format!("{} of {} runs failed, see above", classes.len(), sheet.planned())))
+        }
+    }
+}
+
+/// What is shown meanwhile: the table in a terminal, a line for each machine elsewhere.
+struct Board {
+    bar: ProgressBar,
+}
+
+impl Board {
+    fn new() -> Self {
+        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { bar: ProgressBar::no_length().with_style(style) }
+    }
+
+    fn show(&self, sheet: &Sheet) {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(table::summary(sheet));
+        }
+    }
+
+    /// Says how far it is, where nobody sees the table.
+    fn progress(&self, line: &str) -> Result<(), Failure> {
+        if self.bar.is_hidden() { Interrupts::let_through(|| print(line)) } else { Ok(()) }
+    }
+
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        Interrupts::let_through(|| self.bar.suspend(|| print(text)))
+    }
+}

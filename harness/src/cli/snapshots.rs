@@ -1,0 +1,228 @@
+//! `mdlab snapshots`: the files that scenarios are compared with, as a history, and kept tidy.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use xshell::Shell;
+
+use super::scenarios::{self, Workspace, folders};
+use super::{channel, print};
+use crate::channel::Channel;
+use crate::failure::Failure;
+use crate::snapshot::{Chapter, Place, Shelf, Since};
+
+/// The snapshots of the workspace around the current folder: their history, and those that nothing needs.
+#[derive(Args)]
+pub(super) struct Snapshots {
+    #[command(flatten)]
+    workspace: Workspace,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints what scenarios did first, and what changed in it with which version of Linux and mdadm.
+    ///
+    /// Example: mdlab snapshots log stop::two_arrays --channel dmesg
+    Log(Log),
+    /// Removes snapshots that say the same as what would hold without them, and those that no scenario is compared with.
+    ///
+    /// Example: mdlab snapshots tidy --dry-run
+    Tidy(Tidy),
+}
+
+#[derive(Args)]
+struct Log {
+    /// Scenarios whose names contain this: `mirror::creates_and_stops::mdadm`.
+    scenario: String,
+    /// Only this channel; may be named several times.
+    #[arg(long, value_parser = channel)]
+    channel: Vec<Channel>,
+    /// Leave out what was first: print changes alone.
+    #[arg(long)]
+    changes: bool,
+}
+
+#[derive(Args)]
+struct Tidy {
+    /// Say what would be removed, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Snapshots {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let shell = self.workspace.shell()?;
+        match &self.command {
+            Command::Log(log) => log.run(&shell),
+            Command::Tidy(tidy) => tidy.run(&shell),
+        }
+    }
+}
+
+impl Log {
+    fn run(&self, shell: &Shell) -> Result<(), Failure> {
+        let mut found = false;
+        for root in folders(shell)? {
+            for folder in shelves(&Place::root(&root))? {
+                let name = title(&Place::root(&root), &folder);
+                if name.contains(&self.scenario) {
+                    found = true;
+                    print(&self.history(&name, &folder))?;
+                }
+            }
+        }
+        match found {
+            true => Ok(()),
+            false => Err(Failure::usage(format!("no scenario whose name contains `{}` has snapshots", self.scenario))),
+        }
+    }
+
+    /// The history of a scenario, channel by channel.
+    fn history(&self, name: &str, folder: &Path) -> String {
+        let mut text = String::new();
+        for channel in Channel::ALL.into_iter().filter(|one| self.channel.is_empty() || self.channel.contains(one)) {
+            for Chapter { since, text: now, before } in Shelf::open(folder, channel).history() {
+                match before {
+                    None if self.changes => {}
+                    None => text.push_str(&format!("\n# {name}, {channel}, since {since}\n\n{now}\n")),
+                    Some((until, old)) => {
+                        let file = |since: Since| format!("{}.snap", since.name(channel));
+                        let difference = similar::TextDiff::from_lines(old, now);
+                        let mut difference = difference.unified_diff();
+                        difference.header(&file(until), &file(since)).missing_newline_hint(false);
+                        text.push_str(&format!("\n# {name}, {channel}, since {since}\n\n{difference}"));
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+impl Tidy {
+    fn run(&self, shell: &Shell) -> Result<(), Failure> {
+        let scenarios = scenarios::list(shell, None)?;
+        let mut removed = 0;
+        for root in folders(shell)? {
+            let names = scenarios.iter().filter(|scenario| scenario.folder == root).map(|scenario| &scenario.name);
+            let places: BTreeSet<PathBuf> = names.flat_map(|name| Place::possible(name, &root)).collect();
+            for folder in shelves(&Place::root(&root))? {
+                for (file, reason) in needless(&folder, places.contains(&folder))? {
+                    let verb = if self.dry_run { "would remove" } else { "removed" };
+                    if !self.dry_run {
+                        fs::remove_file(&file)
+                            .map_err(|error| Failure::infra(format!("remove `{}`: {error}", file.display())))?;
+                    }
+                    removed += 1;
+                    print(&format!("{verb} `{}`: {reason}\n", file.display()))?;
+                }
+                // What is empty now belongs to nothing.
+                let _ = fs::remove_dir(&folder);
+            }
+        }
+        print(&format!("{removed} snapshots {}\n", if self.dry_run { "are needless" } else { "were removed" }))
+    }
+}
+
+/// The snapshots of a folder that nothing needs, and why not.
+fn needless(folder: &Path, has_scenario: bool) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let mut needless = Vec::new();
+    for file in list(folder)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.ends_with(".snap") {
+            continue;
+        }
+        if !has_scenario {
+            needless.push((file, "no scenario is compared with it".to_owned()));
+        } else if Channel::ALL.iter().all(|channel| Since::read(&name, *channel).is_none()) {
+            needless.push((file, "its name means no channel and no version".to_owned()));
+        }
+    }
+    if has_scenario {
+        for channel in Channel::ALL {
+            for since in Shelf::open(folder, channel).superfluous() {
+                let file = folder.join(format!("{}.snap", since.name(channel)));
+                needless.push((file, "without it the same holds".to_owned()));
+            }
+        }
+    }
+    Ok(needless)
+}
+
+/// The folders below one that have snapshots.
+fn shelves(root: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        if !folder.is_dir() {
+            continue;
+        }
+        for path in list(&folder)? {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "snap") {
+                found.insert(folder.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let read = || folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    read().map_err(|error| Failure::infra(format!("list `{}`: {error}", folder.display())))
+}
+
+/// The scenario whose snapshots lie in a folder: `mirror::creates_and_stops::mdadm`.
+fn title(root: &Path, folder: &Path) -> String {
+    let parts = folder.strip_prefix(root).unwrap_or(folder).components();
+    parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nothing_needs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), format!("---\nsource: x\n---\n{text}\n")).unwrap();
+        };
+        for (name, text) in [
+            ("dmesg.snap", "a"),
+            ("dmesg@linux-6.1.snap", "a"),
+            ("dmesg@linux-6.12.snap", "b"),
+            ("dmseg.snap", "a"),
+            ("dmesg@linux-7.2.snap.new", "b"),
+        ] {
+            write(name, text);
+        }
+        let names = |has_scenario| {
+            let needless = needless(folder.path(), has_scenario).unwrap().into_iter();
+            let names = needless.map(|(file, _)| file.file_name().unwrap().to_string_lossy().into_owned());
+            let mut names: Vec<_> = names.collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(true), ["dmesg@linux-6.1.snap", "dmseg.snap"]);
+        assert_eq!(names(false).len(), 4);
+    }
+
+    #[test]
+    fn a_history_is_what_was_first_and_what_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("stop/two_arrays");
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [("dmesg.snap", "one\ntwo"), ("dmesg@linux-6.1.snap", "one\nthree")] {
+            fs::write(folder.join(name), format!("---\nsource: x\n---\n{text}\n")).unwrap();
+        }
+        assert_eq!(shelves(root.path()).unwrap().into_iter().collect::<Vec<_>>(), std::slice::from_ref(&folder));
+        let log = Log { scenario: String::new(), channel: vec![Channel::Dmesg, Channel::State], changes: false };
+        insta::assert_snapshot!(log.history(&title(root.path(), &folder), &folder));
+    }
+}

@@ -1,0 +1,251 @@
+//! Kernels of one's own: a tree, built with the smallest configuration that will do, in a folder of the cache.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use xshell::{Shell, cmd};
+
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::error::{Context, Error, Notice, Result};
+use crate::packages::run;
+
+/// What every build has.
+const CONFIG: &str = include_str!("../../kernel.config");
+const DEBUG: &str = include_str!("../../debug.config");
+const KASAN: &str = include_str!("../../kasan.config");
+
+/// What the kernel checks of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Hung tasks alone.
+    Plain,
+    /// Locks, lists, objects.
+    Debug,
+    /// Every access to memory.
+    Kasan,
+}
+
+impl FromStr for Variant {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "plain" => Ok(Self::Plain),
+            "debug" => Ok(Self::Debug),
+            "kasan" => Ok(Self::Kasan),
+            _ => Err(format!("expected `plain`, `debug` or `kasan`, got `{text}`")),
+        }
+    }
+}
+
+/// A kernel to be built.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Its source, which stays as it is: it must not have been built in its own folder.
+    pub tree: PathBuf,
+    /// What it checks of itself.
+    pub variant: Variant,
+    /// Options that begin so are built in instead of as modules: `CONFIG_MD_`.
+    pub built_in: Vec<String>,
+    /// Compilers at the same time.
+    pub jobs: usize,
+}
+
+/// A kernel that was built.
+#[derive(Debug)]
+pub struct Built {
+    /// The folder, as `tree:` takes it.
+    pub folder: PathBuf,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a build takes beside gcc and make, and the package of Debian that has it.
+const NEEDS: [(&str, &str); 4] = [
+    ("/usr/bin/flex", "flex"),
+    ("/usr/bin/bison", "bison"),
+    ("/usr/bin/bc", "bc"),
+    ("/usr/include/gelf.h", "libelf-dev"),
+];
+
+impl Build {
+    /// Builds it, or what has changed of it since the last time.
+    pub fn run(&self, cache: &Cache, notice: Notice) -> Result<Built> {
+        let tree = self
+            .tree
+            .canonicalize()
+            .map_err(|error| Error::usage(format!("find the kernel tree `{}`: {error}", self.tree.display())))?;
+        refuse_unfit(&tree)?;
+        refuse_unequipped()?;
+        let (config, began) = (self.config(), Instant::now());
+        // Another configuration of the same kind is built on.
+        let kind = format!("{} {:?} {:?}", tree.display(), self.variant, self.built_in);
+        let name = format!("builds/{}", Digest::of(kind.as_bytes()).short());
+        let _lock = cache.lock(&name, notice)?;
+        let folder = cache.folder(&name)?;
+        notice(&format!("building `{}` in `{}`", tree.display(), folder.display()));
+        let asked = folder.join("mdlab.config");
+        fs::write(&asked, &config).context("write", &asked)?;
+        let shell = Shell::new().doing("start a shell")?;
+        // The same source gives the same kernel.
+        for (name, value) in
+            [("KBUILD_BUILD_TIMESTAMP", "1970-01-01"), ("KBUILD_BUILD_USER", "mdlab"), ("KBUILD_BUILD_HOST", "mdlab")]
+        {
+            shell.set_var(name, value);
+        }
+        shell.set_var("KCONFIG_ALLCONFIG", &asked);
+        let jobs = format!("-j{}", self.jobs);
+        // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
+        let make = ["--silent", "ARCH=x86_64", "LOCALVERSION=", &jobs];
+        let unbuilt = |error: Error| Error::usage(format!("build `{}`: {}", tree.display(), error.message));
+        run(cmd!(shell, "make -C {tree} O={folder} {make...} allnoconfig")).map_err(unbuilt)?;
+        refuse_refused(&tree, &folder, &config)?;
+        run(cmd!(shell, "make -C {tree} O={folder} {make...} bzImage modules")).map_err(unbuilt)?;
+        Ok(Built { folder, took: began.elapsed() })
+    }
+
+    /// The lines of the configuration.
+    fn config(&self) -> String {
+        let variant = match self.variant {
+            Variant::Plain => "",
+            Variant::Debug => DEBUG,
+            Variant::Kasan => KASAN,
+        };
+        let line = |line: &str| match line.strip_suffix("=m") {
+            Some(option) if self.built_in.iter().any(|begin| option.starts_with(begin)) => format!("{option}=y\n"),
+            _ => format!("{line}\n"),
+        };
+        CONFIG.lines().chain(variant.lines()).filter(|line| line.starts_with("CONFIG_")).map(line).collect()
+    }
+}
+
+/// Whether a folder is a kernel's source, and was not built in.
+fn refuse_unfit(tree: &Path) -> Result<()> {
+    let path = tree.display();
+    if !["Makefile", "Kconfig", "arch/x86"].iter().all(|name| tree.join(name).exists()) {
+        return Err(Error::usage(format!("`{path}` is no kernel tree: expected `Makefile`, `Kconfig` and `arch/x86`")));
+    }
+    // As the kernel's own Makefile checks it (`outputmakefile`).
+    if [".config", "include/config", "arch/x86/include/generated"].iter().any(|name| tree.join(name).exists()) {
+        return Err(Error::usage(format!(
+            "build `{path}` in a folder of its own: it was configured in its own one; `--kernel tree:{path}` takes what was \
+             built there, `git -C {path} worktree add ../clean` has a clean tree beside it, `make -C {path} mrproper` \
+             removes what was built"
+        )));
+    }
+    Ok(())
+}
+
+fn refuse_unequipped() -> Result<()> {
+    let missing: Vec<&str> =
+        NEEDS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::infra(format!("build a kernel: `apt-get install {}`", missing.join(" ")))),
+    }
+}
+
+/// Refuses a configuration in which something is not as it was asked for. Options of which the tree does not know are left out:
+/// they came later, or are gone.
+fn refuse_refused(tree: &Path, folder: &Path, asked: &str) -> Result<()> {
+    let path = folder.join(".config");
+    let text = fs::read_to_string(&path).context("read", &path)?;
+    let refused = refused(asked, &text);
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let known = options(tree)?;
+    let refused: Vec<&str> =
+        refused.into_iter().filter(|(option, _)| known.contains_key(*option)).map(|(_, l)| l).collect();
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "configure `{}`: it knows of these and does not take them, something that they depend on is missing: {}",
+            tree.display(),
+            refused.join(", ")
+        ))),
+    }
+}
+
+/// The options that a configuration does not have as they were asked for, without `CONFIG_`, and the lines that asked.
+fn refused<'a>(asked: &'a str, config: &str) -> Vec<(&'a str, &'a str)> {
+    let has = |option: &str, value: &str| {
+        let line = config.lines().find_map(|line| line.strip_prefix(option)?.strip_prefix('='));
+        // What something else needs to be built in is no module.
+        line == Some(value) || value == "m" && line == Some("y")
+    };
+    let asked = asked.lines().filter_map(|line| Some((line.split_once('=')?, line)));
+    let refused = asked.filter(|((option, value), _)| !has(option, value));
+    refused.map(|((option, _), line)| (option.trim_start_matches("CONFIG_"), line)).collect()
+}
+
+/// All options that a tree knows of, and where they are.
+fn options(tree: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let (mut known, mut open) = (BTreeMap::new(), vec![tree.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in folder.read_dir().context("list", &folder)?.flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(path);
+            } else if name.to_string_lossy().starts_with("Kconfig") {
+                let text = fs::read_to_string(&path).context("read", &path)?;
+                let words =
+                    text.lines().filter_map(|line| line.strip_prefix("config ").or(line.strip_prefix("menuconfig ")));
+                known.extend(words.map(|option| (option.trim().to_owned(), path.clone())));
+            }
+        }
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(variant: Variant, built_in: &[&str]) -> Build {
+        let built_in = built_in.iter().map(|begin| (*begin).to_owned()).collect();
+        Build { tree: "/linux".into(), variant, built_in, jobs: 1 }
+    }
+
+    #[test]
+    fn what_is_to_be_built_in_is_no_module() {
+        let modules = build(Variant::Plain, &[]).config();
+        assert!(
+            modules.contains("\nCONFIG_MD_RAID1=m\n") && modules.contains("\nCONFIG_BLK_DEV_LOOP=m\n"),
+            "{modules}"
+        );
+        let built_in = build(Variant::Debug, &["CONFIG_MD_"]).config();
+        assert!(
+            built_in.contains("\nCONFIG_MD_RAID1=y\n") && built_in.contains("\nCONFIG_BLK_DEV_LOOP=m\n"),
+            "{built_in}"
+        );
+        assert!(built_in.contains("\nCONFIG_PROVE_LOCKING=y\n"), "{built_in}");
+        assert!(build(Variant::Kasan, &[]).config().contains("\nCONFIG_KASAN=y\n"));
+    }
+
+    #[test]
+    fn an_option_that_was_not_taken_is_named() {
+        let asked = "CONFIG_MD=y\nCONFIG_MD_RAID1=m\nCONFIG_MD_RAID0=m\nCONFIG_KASAN=y\n";
+        let config = "CONFIG_MD=y\nCONFIG_MD_RAID1=y\n# CONFIG_MD_RAID0 is not set\n";
+        assert_eq!(refused(asked, config), [("MD_RAID0", "CONFIG_MD_RAID0=m"), ("KASAN", "CONFIG_KASAN=y")]);
+    }
+
+    #[test]
+    fn a_tree_that_cannot_be_built_aside_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = || refuse_unfit(folder.path()).unwrap_err().to_string();
+        assert!(refusal().contains("is no kernel tree"), "{}", refusal());
+        fs::create_dir_all(folder.path().join("arch/x86")).unwrap();
+        for name in ["Makefile", "Kconfig"] {
+            fs::write(folder.path().join(name), "config MD_RAID1\nmenuconfig MD\n").unwrap();
+        }
+        assert!(refuse_unfit(folder.path()).is_ok());
+        assert_eq!(options(folder.path()).unwrap().into_keys().collect::<Vec<_>>(), ["MD", "MD_RAID1"]);
+        fs::write(folder.path().join(".config"), "").unwrap();
+        assert!(refusal().contains("it was configured in its own one; `--kernel tree:"), "{}", refusal());
+    }
+}

@@ -1,0 +1,133 @@
+//! Programs that somebody else has built: whether the libraries of a distribution satisfy them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use goblin::elf::Elf;
+use goblin::elf::header::{EM_X86_64, machine_to_str};
+
+use super::{LIBRARIES, Need, needs_of, resolve};
+use crate::error::{Context, Error, Result};
+
+/// `VER_FLG_WEAK` of <elf.h>: a version that may be missing.
+const WEAK: u16 = 2;
+
+/// A program for x86-64.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    /// The dynamic loader that it asks for, if it is not static.
+    interpreter: Option<String>,
+    needs: Vec<Need>,
+    /// Versions that it asks of its libraries, by the library's name: `GLIBC_2.34` of `libc.so.6`.
+    versions: Vec<(String, String)>,
+}
+
+impl Program {
+    /// Reads a program.
+    pub fn read(path: &Path) -> Result<Self> {
+        let unfit =
+            |cause: String| Error::usage(format!("`{}` is no program for x86-64 Linux: {cause}", path.display()));
+        let contents =
+            fs::read(path).map_err(|error| Error::usage(format!("read the program `{}`: {error}", path.display())))?;
+        let elf = Elf::parse(&contents).map_err(|error| unfit(error.to_string()))?;
+        if elf.header.e_machine != EM_X86_64 {
+            return Err(unfit(format!("it is one for {}", machine_to_str(elf.header.e_machine))));
+        }
+        if !elf.is_64 {
+            return Err(unfit("it is one for x32".into()));
+        }
+        let name = |offset: usize| elf.dynstrtab.get_at(offset).unwrap_or_default().to_owned();
+        let asked = elf.verneed.iter().flat_map(|section| section.iter());
+        let versions = asked.flat_map(|file| {
+            let versions: Vec<_> = file.iter().filter(|version| version.vna_flags & WEAK == 0).collect();
+            versions.into_iter().map(move |version| (file.vn_file, version.vna_name))
+        });
+        let versions = versions.map(|(file, version)| (name(file), name(version))).collect();
+        let interpreter = elf.interpreter.map(str::to_owned);
+        Ok(Self { path: path.to_owned(), interpreter, needs: needs_of(&elf), versions })
+    }
+
+    /// What it asks of libraries and the distribution below `root` does not have: `libc.so.6`, `GLIBC_2.38 of libc.so.6`.
+    pub fn unmet(&self, root: &Path) -> Result<Vec<String>> {
+        let mut unmet = Vec::new();
+        for need in &self.needs {
+            let Some(library) = need.find(root).and_then(|path| resolve(root, &path)) else {
+                unmet.push(need.name.clone());
+                continue;
+            };
+            let asked = self.versions.iter().filter(|(file, _)| *file == need.name).map(|(_, version)| version);
+            let asked: Vec<&String> = asked.collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let defined = defined_in(&library)?;
+            let missing = asked.into_iter().filter(|version| !defined.contains(version));
+            unmet.extend(missing.map(|version| format!("{version} of {}", need.name)));
+        }
+        Ok(unmet)
+    }
+
+    /// A command that runs it here, with the loader and the libraries of the distribution below `root`.
+    pub fn command(&self, root: &Path) -> Command {
+        let loader = self.interpreter.as_ref().and_then(|loader| resolve(root, loader));
+        let Some(loader) = loader else { return Command::new(&self.path) };
+        let mut command = Command::new(loader);
+        let folders = LIBRARIES.map(|folder| root.join(folder).display().to_string());
+        command.arg("--library-path").arg(folders.join(":")).arg(&self.path);
+        command
+    }
+}
+
+/// The versions that a library defines.
+fn defined_in(library: &Path) -> Result<Vec<String>> {
+    let contents = fs::read(library).context("read the library", library)?;
+    let elf = Elf::parse(&contents).context("read as an ELF library", library)?;
+    let defined = elf.verdef.iter().flat_map(|section| section.iter());
+    // The first name is the version's own, the others are those of its parents.
+    let names = defined.filter_map(|version| version.iter().next().map(|name| name.vda_name));
+    Ok(names.filter_map(|name| elf.dynstrtab.get_at(name)).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A root that has the libraries of this test's own program.
+    fn root_of_this_host() -> &'static Path {
+        Path::new("/")
+    }
+
+    #[test]
+    fn a_program_of_this_host_is_satisfied_by_it() {
+        let program = Program::read(Path::new("/proc/self/exe")).unwrap();
+        assert!(program.versions.iter().any(|(file, version)| file == "libc.so.6" && version.starts_with("GLIBC_2.")));
+        assert_eq!(program.unmet(root_of_this_host()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let mut program = Program::read(Path::new("/proc/self/exe")).unwrap();
+        program.versions.push(("libc.so.6".into(), "GLIBC_9.99".into()));
+        assert_eq!(program.unmet(root_of_this_host()).unwrap(), ["GLIBC_9.99 of libc.so.6"]);
+        let empty = tempfile::tempdir().unwrap();
+        let unmet = program.unmet(empty.path()).unwrap();
+        assert!(unmet.contains(&"libc.so.6".to_owned()), "{unmet:?}");
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mdadm");
+        let mut bytes = fs::read("/proc/self/exe").unwrap();
+        // e_machine, at 18, is EM_AARCH64.
+        bytes[18] = 183;
+        fs::write(&path, &bytes).unwrap();
+        let error = Program::read(&path).unwrap_err().to_string();
+        assert!(error.ends_with("is no program for x86-64 Linux: it is one for AARCH64"), "{error}");
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        let error = Program::read(&path).unwrap_err().to_string();
+        assert!(error.contains("is no program for x86-64 Linux: "), "{error}");
+    }
+}
