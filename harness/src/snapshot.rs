@@ -92,7 +92,8 @@ fn plain(name: &str) -> String {
 fn case(name: &str) -> String {
     let mut words = name.splitn(3, '_');
     let numbered = words.nth(1).is_some_and(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
-    let named = words.next().filter(|_| numbered).unwrap_or(name);
+    // A text's quotes are underscores: `from_4___sid__` is `sid`.
+    let named = words.next().filter(|_| numbered).unwrap_or(name).trim_matches('_');
     named.rsplit("__").next().unwrap_or(named).to_lowercase()
 }
 
@@ -175,6 +176,7 @@ mod tests {
             ("tests::stops::{{closure}}::here", "stops", "stops"),
             (creates, "mirror::creates::case_1_far", "mirror/creates/far"),
             (creates, "mirror::creates::case_12", "mirror/creates/case_12"),
+            (creates, "mirror::creates::from_4___sid__", "mirror/creates/sid"),
             ("tests::/etc::here", "..::/etc::..", "__/_etc/__"),
             (creates, "mirror::creates::level_2_Level__Raid10::tool_1_Tool__Mdadm", "mirror/creates/raid10-mdadm"),
         ] {
