@@ -162,7 +162,7 @@ fn what_makes_no_sense_is_refused() {
     std::fs::write(&text, "no kernel").unwrap();
     let no_kernel = format!("file:{}", text.display());
     for (arguments, expected) in [
-        (&["trace", "--kernel", "bookworm", "true"][..], "expected `debian:SUITE` or `file:PATH"),
+        (&["trace", "--kernel", "bookworm", "true"][..], "expected `debian:SUITE`, `file:PATH"),
         (&["trace", "--kernel", "file:/nonexistent", "true"], "read the kernel `/nonexistent`"),
         (&["trace", "--kernel", "file:/dev/zero", "true"], "is no x86 bzImage: it is no file"),
         (&["trace", "--kernel", &no_kernel, "true"], "is no x86 bzImage: it has no boot header"),
