@@ -47,7 +47,7 @@ fn the_grid_is_every_kernel_with_every_tool() {
 #[test]
 fn what_fails_in_the_grid_is_told_and_marked() {
     let evidence = tempfile::tempdir().unwrap();
-    // More than a mirror's creation takes, under a bound that leaves nothing.
+    // No machine can be made so.
     let mut command = mdlab(&["matrix", MIRROR, "--kernel", "debian:bookworm", "--mdadm", "debian:bookworm"]);
     command.env("MDLAB_EVIDENCE", evidence.path()).env("MDLAB_PATIENCE", "never");
     let (status, text) = ends(command);

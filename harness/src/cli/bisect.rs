@@ -112,7 +112,7 @@ impl Bisect {
                 }
             };
             let title = worktree.title(&commit)?;
-            next = match Interrupts::let_through(|| judge.try_tree(worktree.folder(), interrupts))? {
+            next = match judge.try_tree(worktree.folder(), interrupts)? {
                 Tried::Unfit(why) => {
                     print(&format!("skip {title}: {why}\n"))?;
                     worktree.mark("skip")?

@@ -3,7 +3,6 @@
 pub(super) mod observed;
 
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -61,7 +60,7 @@ impl Compare {
         for choice in &choices {
             names.push(Laboratory::open(choice, &mut notice)?.machine().to_string());
         }
-        let jobs = self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        let jobs = pool::jobs(self.jobs);
         let [one, other] = observe(&scenarios, &choices, jobs, &Interrupts::heed()?)?;
         let mut differing = Vec::new();
         let mut infra = Vec::new();

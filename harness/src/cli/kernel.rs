@@ -1,12 +1,11 @@
 //! `mdlab kernel`: a kernel of one's own.
 
 use std::path::PathBuf;
-use std::thread;
 
 use clap::{Args, Subcommand, ValueEnum};
 use mdlab_vm::{Build, Cache, Kernel, KernelSource, Variant};
 
-use super::{notice, print};
+use super::{notice, pool, print};
 use crate::failure::Failure;
 
 /// A kernel of one's own.
@@ -73,7 +72,7 @@ impl BuildOptions {
             Md::Modules => Vec::new(),
             Md::BuiltIn => MD.map(str::to_owned).to_vec(),
         };
-        let jobs = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = pool::jobs(None);
         Build { tree, variant: self.variant, built_in, jobs }
     }
 }

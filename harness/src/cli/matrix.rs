@@ -4,7 +4,6 @@ mod sheet;
 mod table;
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::Instant;
 
 use clap::Args;
@@ -63,7 +62,7 @@ impl Matrix {
         let grid = self.grid()?;
         let shell = self.workspace.shell()?;
         let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
-        let jobs = self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        let jobs = pool::jobs(self.jobs);
         let began = Instant::now();
         let interrupts = Interrupts::heed()?;
         let cells = grid.cells(self.accel)?;

@@ -6,6 +6,11 @@ use std::thread;
 use super::interrupt::Interrupts;
 use crate::failure::Failure;
 
+/// How many pieces to do at the same time: as many as was asked for, or one for each processor.
+pub(super) fn jobs(asked: Option<u32>) -> usize {
+    asked.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |jobs| jobs as usize)
+}
+
 /// How a piece of work ended.
 pub(super) enum Done {
     /// By itself.

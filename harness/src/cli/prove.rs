@@ -3,7 +3,6 @@
 mod tally;
 
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use clap::Args;
 use mdlab_vm::AccelChoice;
@@ -71,7 +70,7 @@ impl Prove {
             environment: environment(&choice)?,
             rerun: choice.options() + &self.often(),
         };
-        let jobs = self.jobs.map_or_else(|| 2 * thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+        let jobs = self.jobs.map_or_else(|| 2 * pool::jobs(None), |jobs| jobs as usize);
         verdict(&plan.carry_out(jobs)?)
     }
 

@@ -1,6 +1,6 @@
 //! Kernels of one's own: a tree, built with the smallest configuration that will do, in a folder of the cache.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -160,7 +160,7 @@ fn refuse_refused(tree: &Path, folder: &Path, asked: &str) -> Result<()> {
     }
     let known = options(tree)?;
     let refused: Vec<&str> =
-        refused.into_iter().filter(|(option, _)| known.contains_key(*option)).map(|(_, l)| l).collect();
+        refused.into_iter().filter(|(option, _)| known.contains(*option)).map(|(_, l)| l).collect();
     match refused.is_empty() {
         true => Ok(()),
         false => Err(Error::usage(format!(
@@ -183,9 +183,9 @@ fn refused<'a>(asked: &'a str, config: &str) -> Vec<(&'a str, &'a str)> {
     refused.map(|((option, _), line)| (option.trim_start_matches("CONFIG_"), line)).collect()
 }
 
-/// All options that a tree knows of, and where they are.
-fn options(tree: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let (mut known, mut open) = (BTreeMap::new(), vec![tree.to_owned()]);
+/// All options that a tree knows of.
+fn options(tree: &Path) -> Result<BTreeSet<String>> {
+    let (mut known, mut open) = (BTreeSet::new(), vec![tree.to_owned()]);
     while let Some(folder) = open.pop() {
         for entry in folder.read_dir().context("list", &folder)?.flatten() {
             let (path, name) = (entry.path(), entry.file_name());
@@ -195,7 +195,7 @@ fn options(tree: &Path) -> Result<BTreeMap<String, PathBuf>> {
                 let text = fs::read_to_string(&path).context("read", &path)?;
                 let words =
                     text.lines().filter_map(|line| line.strip_prefix("config ").or(line.strip_prefix("menuconfig ")));
-                known.extend(words.map(|option| (option.trim().to_owned(), path.clone())));
+                known.extend(words.map(|option| option.trim().to_owned()));
             }
         }
     }
@@ -244,7 +244,7 @@ mod tests {
             fs::write(folder.path().join(name), "config MD_RAID1\nmenuconfig MD\n").unwrap();
         }
         assert!(refuse_unfit(folder.path()).is_ok());
-        assert_eq!(options(folder.path()).unwrap().into_keys().collect::<Vec<_>>(), ["MD", "MD_RAID1"]);
+        assert_eq!(options(folder.path()).unwrap().into_iter().collect::<Vec<_>>(), ["MD", "MD_RAID1"]);
         fs::write(folder.path().join(".config"), "").unwrap();
         assert!(refusal().contains("it was configured in its own one; `--kernel tree:"), "{}", refusal());
     }

@@ -1,7 +1,6 @@
 //! What scenarios do on the kernel that a tree makes.
 
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use mdlab_vm::{Cache, Digest, KernelSource};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use crate::cli::compare::observed::Observed;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::kernel::BuildOptions;
 use crate::cli::notice;
+use crate::cli::pool;
 use crate::cli::scenarios::{self, Scenario, Workspace};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -65,7 +65,7 @@ impl<'a> Judge<'a> {
             Ok(laboratory) => laboratory.machine().to_string(),
             Err(failure) => return unfit(failure),
         };
-        let jobs = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = pool::jobs(None);
         let [observed] = observe(&self.scenarios, &[choice], jobs, interrupts)?;
         match observed.iter().find(|one| one.failed() == Some(Class::Infra)) {
             Some(_) => Err(Failure::infra("a run was no run of its scenario: `mdlab run` says why")),
