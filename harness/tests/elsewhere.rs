@@ -108,7 +108,7 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
         names.filter(|name| name.ends_with(".snap.new")).collect::<Vec<_>>()
     };
     assert_eq!(run(folder.path(), "new").status.code(), Some(1));
-    assert_eq!(offered(), ["dmesg@linux-6.1.snap.new"]);
+    assert_eq!(offered(), ["dmesg@linux-6.1,mdadm-4.2.snap.new"]);
     std::fs::write(&dmesg, recorded).unwrap();
     let same = run(folder.path(), "no");
     assert!(same.status.success(), "{}", text(&same));
