@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mdlab_vm::{Cache, Packages, Suite};
+use mdlab_vm::Packages;
 
+mod built;
 mod workspace;
 
+use built::{packages, tree};
 use workspace::{mdlab, said};
 
 /// Runs a command line of mdlab's; returns its exit status and all that it said.
@@ -103,10 +103,6 @@ fn the_history_of_a_scenario_is_told() {
     assert_eq!(status, Some(2), "{text}");
 }
 
-fn packages(suite: &str, fetch: impl FnOnce(&Cache, &Suite) -> mdlab_vm::Result<Packages>) -> PathBuf {
-    fetch(&Cache::open().unwrap(), &suite.parse().unwrap()).unwrap().root()
-}
-
 /// The newest of the grid's, built against a newer C library than this host may have.
 #[test]
 fn an_mdadm_brings_the_user_space_that_it_was_built_for() {
@@ -121,39 +117,10 @@ fn an_mdadm_brings_the_user_space_that_it_was_built_for() {
     assert!(text.contains("`/etc/hostname` is no program for x86-64 Linux"), "{text}");
 }
 
-/// A folder as a build leaves it, made of Debian's kernel, with the modules of a kernel.
-fn tree(folder: &Path, modules_of: &str) {
-    let kernel = |suite: &str| {
-        let root = packages(suite, |cache, suite| Packages::kernel(cache, suite, &mut |_| {}));
-        let mut boot = root.join("boot").read_dir().unwrap().flatten().map(|file| file.path());
-        let image = boot.find(|path| path.to_string_lossy().contains("/vmlinuz-")).unwrap();
-        let release = image.file_name().unwrap().to_string_lossy().trim_start_matches("vmlinuz-").to_owned();
-        (image, root.join("lib/modules").join(&release), release)
-    };
-    let (image, _, release) = kernel("bookworm");
-    let (_, modules, _) = kernel(modules_of);
-    for path in ["arch/x86/boot", "include/config"] {
-        fs::create_dir_all(folder.join(path)).unwrap();
-    }
-    symlink(image, folder.join("arch/x86/boot/bzImage")).unwrap();
-    fs::write(folder.join("include/config/kernel.release"), release + "\n").unwrap();
-    for name in ["drivers", "lib", "crypto"] {
-        symlink(modules.join("kernel").join(name), folder.join(name)).unwrap();
-    }
-    let order = fs::read_to_string(modules.join("modules.order")).unwrap();
-    let parts = ["kernel/drivers/md/", "kernel/drivers/block/", "kernel/lib/", "kernel/crypto/"];
-    let order: String = order
-        .lines()
-        .filter(|line| parts.iter().any(|part| line.starts_with(part)))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(folder.join("modules.order"), order).unwrap();
-}
-
 #[test]
 fn a_built_tree_runs_without_being_installed() {
     let folder = tempfile::tempdir().unwrap();
-    tree(folder.path(), "bookworm");
+    tree(folder.path(), "bookworm", "bookworm");
     let kernel = format!("tree:{}", folder.path().display());
     let (status, text) =
         ends(mdlab(&["trace", "--kernel", &kernel, "md create /dev/md0 --level 1 /dev/loop0 /dev/loop1"]));
@@ -161,7 +128,7 @@ fn a_built_tree_runs_without_being_installed() {
     assert!(text.contains("kernel: md/raid1:md0: active with 2 out of 2 mirrors"), "{text}");
 
     let other = tempfile::tempdir().unwrap();
-    tree(other.path(), "bullseye");
+    tree(other.path(), "bookworm", "bullseye");
     let kernel = format!("tree:{}", other.path().display());
     let (status, text) = ends(mdlab(&["trace", "--kernel", &kernel, "true"]));
     assert_eq!(status, Some(2), "{text}");

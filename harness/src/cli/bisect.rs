@@ -3,7 +3,7 @@
 mod history;
 mod judge;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::exit;
 
 use clap::Args;
@@ -17,7 +17,7 @@ use crate::channel::Channel;
 use crate::failure::{Class, Failure};
 use crate::tool::ToolSource;
 use history::{History, Next, Worktree};
-use judge::{Judge, Tried};
+use judge::{Judge, Seen, Verdict};
 
 /// Finds the commit of a kernel tree from which on scenarios do something else than at a good one.
 ///
@@ -59,121 +59,91 @@ const ABORT: i32 = 255;
 
 impl Bisect {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let cache = Cache::open()?;
-        let history = History::of(&self.tree)?;
-        let good = history.commit(&self.good)?;
-        let bad = self.bad.as_deref().map(|bad| history.commit(bad)).transpose()?;
-        let channels = if self.channel.is_empty() { Channel::ALL.to_vec() } else { self.channel.clone() };
-        let judge =
-            Judge::new(&self.workspace, self.filter.as_deref(), &self.options, self.mdadm.clone(), channels, &cache)?;
-        let interrupts = Interrupts::heed()?;
-        let worktree = Interrupts::let_through(|| history.worktree(&cache, &mut notice))?;
-        match bad {
-            Some(bad) => self.search(&judge, &worktree, [&good, &bad], &interrupts),
-            None => {
-                let outcome = self.judge_as_it_stands(&judge, &worktree, &good, &interrupts);
-                drop(worktree);
-                exit(outcome.unwrap_or_else(|failure| {
-                    complain(&failure.to_string());
-                    ABORT
-                }))
-            }
+        match &self.bad {
+            Some(bad) => self.search(bad),
+            None => exit(self.judge_as_it_stands().unwrap_or_else(|failure| {
+                complain(&failure.to_string());
+                // Most other statuses would tell `git bisect run` that the revision is bad.
+                ABORT
+            })),
         }
     }
 
     /// Goes from revision to revision until one is left.
-    fn search(
-        &self,
-        judge: &Judge,
-        worktree: &Worktree,
-        [good, bad]: [&str; 2],
-        interrupts: &Interrupts,
-    ) -> Result<(), Failure> {
-        let reference = self.reference(judge, worktree, good, interrupts)?;
-        let mut last = match self.at(judge, worktree, bad, interrupts)? {
-            Tried::Unfit(why) => return Err(Failure::usage(format!("try the bad revision {bad}: {why}"))),
-            tried => tried.differences(&reference, judge),
+    fn search(&self, bad: &str) -> Result<(), Failure> {
+        let cache = Cache::open()?;
+        let history = History::of(&self.tree)?;
+        let (good, bad) = (history.commit(&self.good)?, history.commit(bad)?);
+        let judge = Judge::of(self, &cache)?;
+        let worktree = Interrupts::let_through(|| history.worktree(&cache, &mut notice))?;
+        let reference = self.reference(&judge, &worktree, &good)?;
+        worktree.check_out(&bad)?;
+        let mut last = match judge.judge(worktree.folder(), &reference)? {
+            Verdict::Bad(differences) => differences,
+            Verdict::Skip(why) => return Err(Failure::usage(format!("try the bad revision {bad}: {why}"))),
+            Verdict::Good => {
+                let text = format!("nothing differs between {good} and {bad}: there is nothing to find");
+                return Err(Failure::usage(text));
+            }
         };
-        if last.is_empty() {
-            let text = format!("nothing differs between {} and {}: there is nothing to find", self.good, bad);
-            return Err(Failure::usage(text));
-        }
-        let mut next = worktree.begin(good, bad)?;
+        print(&format!("bad  {}\n", worktree.title(&bad)?))?;
+        let mut next = worktree.begin(&good, &bad)?;
         loop {
             let commit = match next {
                 Next::Try(commit) => commit,
                 Next::Found(first) => {
-                    print(&format!("\nthe first bad commit:\n\n{}\n{last}", worktree.show(&first)?))?;
-                    return Ok(());
+                    return print(&format!("\nthe first bad commit:\n\n{}\n{last}", worktree.show(&first)?));
                 }
                 Next::Ambiguous(commits) => {
                     let text = format!("the first bad commit is one of these, which cannot be told apart:\n{commits}");
                     return Err(Failure::new(Class::Boot, text));
                 }
             };
+            let verdict = judge.judge(worktree.folder(), &reference)?;
             let title = worktree.title(&commit)?;
-            next = match judge.try_tree(worktree.folder(), interrupts)? {
-                Tried::Unfit(why) => {
-                    print(&format!("skip {title}: {why}\n"))?;
-                    worktree.mark("skip")?
+            next = worktree.mark(&verdict)?;
+            match verdict {
+                Verdict::Good => print(&format!("good {title}\n"))?,
+                Verdict::Skip(why) => print(&format!("skip {title}: {why}\n"))?,
+                Verdict::Bad(differences) => {
+                    print(&format!("bad  {title}\n"))?;
+                    last = differences;
                 }
-                tried => match tried.differences(&reference, judge) {
-                    none if none.is_empty() => {
-                        print(&format!("good {title}\n"))?;
-                        worktree.mark("good")?
-                    }
-                    text => {
-                        print(&format!("bad  {title}\n"))?;
-                        last = text;
-                        worktree.mark("bad")?
-                    }
-                },
-            };
+            }
         }
     }
 
     /// What `git bisect run` asks: how this tree, as it was checked out, compares with the good revision.
-    fn judge_as_it_stands(
-        &self,
-        judge: &Judge,
-        worktree: &Worktree,
-        good: &str,
-        interrupts: &Interrupts,
-    ) -> Result<i32, Failure> {
-        let reference = match judge.remembered(good)? {
+    fn judge_as_it_stands(&self) -> Result<i32, Failure> {
+        let cache = Cache::open()?;
+        let history = History::of(&self.tree)?;
+        let good = history.commit(&self.good)?;
+        let judge = Judge::of(self, &cache)?;
+        let reference = match judge.remembered(&good) {
             Some(reference) => reference,
-            None => self.reference(judge, worktree, good, interrupts)?,
+            None => {
+                let worktree = Interrupts::let_through(|| history.worktree(&cache, &mut notice))?;
+                let reference = self.reference(&judge, &worktree, &good)?;
+                judge.remember(&good, &reference)?;
+                reference
+            }
         };
-        judge.remember(good, &reference)?;
-        match judge.try_tree(Path::new(&self.tree), interrupts)? {
-            Tried::Unfit(why) => {
+        match judge.judge(&self.tree, &reference)? {
+            Verdict::Good => Ok(0),
+            Verdict::Bad(differences) => print(&differences).map(|()| Class::Drift.exit_status().into()),
+            Verdict::Skip(why) => {
                 notice(&format!("skipped: {why}"));
                 Ok(SKIP)
-            }
-            tried => {
-                let differences = tried.differences(&reference, judge);
-                print(&differences)?;
-                Ok(if differences.is_empty() { 0 } else { Class::Drift.exit_status().into() })
             }
         }
     }
 
     /// What the scenarios do at the good revision.
-    fn reference(
-        &self,
-        judge: &Judge,
-        worktree: &Worktree,
-        good: &str,
-        interrupts: &Interrupts,
-    ) -> Result<Tried, Failure> {
-        match self.at(judge, worktree, good, interrupts)? {
-            Tried::Unfit(why) => Err(Failure::usage(format!("try the good revision {good}: {why}"))),
-            tried => Ok(tried),
-        }
-    }
-
-    fn at(&self, judge: &Judge, worktree: &Worktree, commit: &str, interrupts: &Interrupts) -> Result<Tried, Failure> {
-        worktree.check_out(commit)?;
-        judge.try_tree(worktree.folder(), interrupts)
+    fn reference(&self, judge: &Judge, worktree: &Worktree, good: &str) -> Result<Seen, Failure> {
+        worktree.check_out(good)?;
+        let seen = judge.see(worktree.folder())?;
+        let seen = seen.map_err(|why| Failure::usage(format!("try the good revision {good}: {why}")))?;
+        print(&format!("good {}\n", worktree.title(good)?))?;
+        Ok(seen)
     }
 }

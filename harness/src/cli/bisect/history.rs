@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use mdlab_vm::{Cache, Digest, Notice, child};
 use xshell::{Shell, cmd};
 
+use super::judge::Verdict;
 use crate::failure::Failure;
 
 /// A repository.
@@ -88,9 +89,14 @@ impl Worktree {
         self.next(git(cmd!(self.shell, "git -C {folder} bisect start {bad} {good} --")))
     }
 
-    /// Says what the commit that is checked out is: `good`, `bad`, or to `skip`.
-    pub(super) fn mark(&self, what: &str) -> Result<Next, Failure> {
+    /// Says what the commit that is checked out is.
+    pub(super) fn mark(&self, verdict: &Verdict) -> Result<Next, Failure> {
         let folder = &self.folder;
+        let what = match verdict {
+            Verdict::Good => "good",
+            Verdict::Bad(_) => "bad",
+            Verdict::Skip(_) => "skip",
+        };
         self.next(git(cmd!(self.shell, "git -C {folder} bisect {what}")))
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use mdlab_vm::{Cache, Digest, KernelSource};
 use serde::{Deserialize, Serialize};
 
+use super::Bisect;
 use crate::channel::Channel;
 use crate::choice::Choice;
 use crate::cli::compare::observe;
@@ -13,7 +14,7 @@ use crate::cli::interrupt::Interrupts;
 use crate::cli::kernel::BuildOptions;
 use crate::cli::notice;
 use crate::cli::pool;
-use crate::cli::scenarios::{self, Scenario, Workspace};
+use crate::cli::scenarios::{self, Scenario};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::tool::ToolSource;
@@ -25,36 +26,45 @@ pub(super) struct Judge<'a> {
     tool: Option<ToolSource>,
     channels: Vec<Channel>,
     cache: &'a Cache,
+    interrupts: Interrupts,
 }
 
-/// What came of a tree.
+/// What scenarios did on a tree's kernel.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Tried {
-    /// It runs: the machine, and what each scenario came to.
-    Observed(String, Vec<Observed>),
+pub(super) struct Seen {
+    machine: String,
+    scenarios: Vec<Observed>,
+}
+
+/// What a tree is, beside one that is good.
+pub(super) enum Verdict {
+    Good,
+    /// This differs, as a patch shows it.
+    Bad(String),
     /// It cannot be tried, for this reason: it does not build, or does not boot.
-    Unfit(String),
+    Skip(String),
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(
-        workspace: &Workspace,
-        filter: Option<&str>,
-        options: &'a BuildOptions,
-        tool: Option<ToolSource>,
-        channels: Vec<Channel>,
-        cache: &'a Cache,
-    ) -> Result<Self, Failure> {
-        let scenarios = scenarios::list(&workspace.shell()?, filter)?;
-        Ok(Self { scenarios, options, tool, channels, cache })
+    /// One as it was asked for.
+    pub(super) fn of(asked: &'a Bisect, cache: &'a Cache) -> Result<Self, Failure> {
+        let channels = if asked.channel.is_empty() { Channel::ALL.to_vec() } else { asked.channel.clone() };
+        Ok(Self {
+            scenarios: scenarios::list(&asked.workspace.shell()?, asked.filter.as_deref())?,
+            options: &asked.options,
+            tool: asked.mdadm.clone(),
+            channels,
+            cache,
+            interrupts: Interrupts::heed()?,
+        })
     }
 
-    /// Builds a tree, boots it, and runs the scenarios.
-    pub(super) fn try_tree(&self, tree: &Path, interrupts: &Interrupts) -> Result<Tried, Failure> {
+    /// Builds a tree, boots it, and runs the scenarios; or says why it cannot be tried.
+    pub(super) fn see(&self, tree: &Path) -> Result<Result<Seen, String>, Failure> {
         let unfit = |failure: Failure| match failure.class {
             // Neither the revision's fault, nor a reason to skip it.
             Class::Infra => Err(failure),
-            _ => Ok(Tried::Unfit(failure.to_string())),
+            _ => Ok(Err(failure.message)),
         };
         let built = match Interrupts::let_through(|| self.options.of(tree.to_owned()).run(self.cache, &mut notice)) {
             Ok(built) => built,
@@ -65,29 +75,47 @@ impl<'a> Judge<'a> {
             Ok(laboratory) => laboratory.machine().to_string(),
             Err(failure) => return unfit(failure),
         };
-        let jobs = pool::jobs(None);
-        let [observed] = observe(&self.scenarios, &[choice], jobs, interrupts)?;
-        match observed.iter().find(|one| one.failed() == Some(Class::Infra)) {
+        let [scenarios] = observe(&self.scenarios, &[choice], pool::jobs(None), &self.interrupts)?;
+        match scenarios.iter().find(|one| one.failed() == Some(Class::Infra)) {
             Some(_) => Err(Failure::infra("a run was no run of its scenario: `mdlab run` says why")),
-            None => Ok(Tried::Observed(machine, observed)),
+            None => Ok(Ok(Seen { machine, scenarios })),
         }
     }
 
+    /// Compares what scenarios do on a tree's kernel with what they did on a good one.
+    pub(super) fn judge(&self, tree: &Path, good: &Seen) -> Result<Verdict, Failure> {
+        Ok(match self.see(tree)? {
+            Err(why) => Verdict::Skip(why),
+            Ok(seen) => match self.differences(good, &seen) {
+                none if none.is_empty() => Verdict::Good,
+                text => Verdict::Bad(text),
+            },
+        })
+    }
+
+    fn differences(&self, good: &Seen, now: &Seen) -> String {
+        let machines = [&good.machine, &now.machine].map(String::as_str);
+        let pairs = self.scenarios.iter().zip(good.scenarios.iter().zip(&now.scenarios));
+        let text = pairs
+            .filter_map(|(scenario, (good, now))| good.differences(now, &self.channels).text(&scenario.name, machines));
+        text.collect()
+    }
+
     /// Keeps what the scenarios do at a commit, for the next call.
-    pub(super) fn remember(&self, commit: &str, tried: &Tried) -> Result<(), Failure> {
+    pub(super) fn remember(&self, commit: &str, seen: &Seen) -> Result<(), Failure> {
         let path = self.memory(commit);
         let failed = |error: std::io::Error| Failure::infra(format!("write `{}`: {error}", path.display()));
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let bytes = serde_json::to_vec(tried).map_err(|error| failed(error.into()))?;
+        let bytes = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
         std::fs::write(&path, bytes).map_err(failed)
     }
 
     /// What they do there, if it was kept by the same mdlab with the same scenarios.
-    pub(super) fn remembered(&self, commit: &str) -> Result<Option<Tried>, Failure> {
-        let bytes = std::fs::read(self.memory(commit)).ok();
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    pub(super) fn remembered(&self, commit: &str) -> Option<Seen> {
+        let bytes = std::fs::read(self.memory(commit)).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     fn memory(&self, commit: &str) -> PathBuf {
@@ -96,17 +124,5 @@ impl<'a> Judge<'a> {
             self.scenarios.iter().map(|one| (&one.name, Digest::of_file(&one.program).map(|d| d.to_string()).ok()));
         let all = format!("{commit} {:?} {:?} {:?}", self.options, self.tool, programs.collect::<Vec<_>>());
         self.cache.path("bisect").join(format!("{}.json", Digest::of(all.as_bytes()).short()))
-    }
-}
-
-impl Tried {
-    /// How it differs from another, as a patch shows it; nothing if it does not.
-    pub(super) fn differences(&self, good: &Self, judge: &Judge) -> String {
-        let (Self::Observed(before, good), Self::Observed(after, now)) = (good, self) else { return String::new() };
-        let pairs = judge.scenarios.iter().zip(good.iter().zip(now));
-        let text = pairs.filter_map(|(scenario, (good, now))| {
-            good.differences(now, &judge.channels).text(&scenario.name, [before, after])
-        });
-        text.collect()
     }
 }

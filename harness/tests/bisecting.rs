@@ -1,0 +1,158 @@
+//! `mdlab bisect`, on a history whose builds take no time: its Makefile hands out Debian's kernels. `ci/bisect` has one of
+//! Linux's own.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use mdlab_vm::Cache;
+use tempfile::TempDir;
+
+mod built;
+mod workspace;
+
+use built::tree;
+use workspace::{mdlab, said};
+
+/// What is run on each revision.
+const JUDGED: &str = "mirror::creates_and_stops::tool_2_Tool__Ioctl";
+
+/// A repository, what its commits hand out, and a cache for what is made of them.
+struct History(TempDir);
+
+impl History {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for suite in ["bookworm", "bullseye"] {
+            tree(&folder.path().join(suite), suite, suite);
+        }
+        let history = Self(folder);
+        // What was fetched is not fetched again.
+        let cache = history.0.path().join("cache");
+        fs::create_dir(&cache).unwrap();
+        symlink(Cache::open().unwrap().path("packages"), cache.join("packages")).unwrap();
+        let repository = history.repository();
+        fs::create_dir_all(repository.join("arch/x86")).unwrap();
+        fs::write(repository.join("arch/x86/Kconfig"), "").unwrap();
+        fs::write(repository.join("Kconfig"), "").unwrap();
+        history.git(&["init", "--quiet"]);
+        history
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.0.path().join("linux")
+    }
+
+    fn git(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("git");
+        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        command.env("MDLAB_SCENARIOS", scenarios).env("MDLAB_CACHE", self.0.path().join("cache"));
+        command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST");
+        command.args(["-c", "user.name=mdlab", "-c", "user.email=mdlab@example.org"]).args(arguments);
+        let output = command.current_dir(self.repository()).env_remove("GIT_DIR").output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        output
+    }
+
+    /// A commit whose build does this.
+    fn commit(&self, title: &str, build: &str) {
+        let makefile =
+            format!("# {title}\nallnoconfig:\n\ttouch $(O)/.config\nbzImage:\n\t{build}\nmodules: bzImage\n");
+        fs::write(self.repository().join("Makefile"), makefile).unwrap();
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", title]);
+        self.git(&["tag", title]);
+    }
+
+    /// A build that hands out a suite's kernel.
+    fn kernel(&self, suite: &str) -> String {
+        format!("cp -a --remove-destination {}/. $(O)/", self.0.path().join(suite).display())
+    }
+
+    fn bisect(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let tree = self.repository();
+        let tree = ["--tree", tree.to_str().unwrap()];
+        let mut command = mdlab(&[&["bisect", JUDGED], &tree[..], arguments].concat());
+        let output = command.env("MDLAB_CACHE", self.0.path().join("cache")).output().unwrap();
+        (output.status.code(), said(&output))
+    }
+}
+
+/// What was said of which commit.
+fn verdicts(text: &str) -> Vec<String> {
+    let marked = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let verdict = words.next().filter(|word| ["good", "bad", "skip"].contains(word))?;
+        Some(format!("{verdict} {}", words.nth(1)?.trim_end_matches(':')))
+    });
+    marked.collect()
+}
+
+const BROKEN: &str = "echo raid1.c:1: error >&2; exit 1";
+
+#[test]
+fn the_first_bad_commit_is_found() {
+    let history = History::new();
+    let (good, bad) = (history.kernel("bookworm"), history.kernel("bullseye"));
+    let builds = [&good, &good, &good, BROKEN, &good, &bad, &bad, &bad];
+    for (number, build) in builds.into_iter().enumerate() {
+        history.commit(&format!("v{}", number + 1), build);
+    }
+    let (status, text) = history.bisect(&["--good", "v1", "--bad", "v8"]);
+    assert_eq!(status, Some(0), "{text}");
+    // Which is tried after one that was skipped, git decides by their names (`skip_away` of its bisect.c).
+    let (tried, right) = (verdicts(&text), "good v1, good v5, skip v4, bad v6, bad v7, bad v8");
+    assert!(tried.iter().all(|verdict| right.contains(verdict)), "{text}");
+    assert!(
+        ["good v1", "skip v4", "bad v6", "bad v8"].iter().all(|verdict| tried.iter().any(|t| t == verdict)),
+        "{text}"
+    );
+    assert!(text.contains("exit status: 2\n  raid1.c:1: error\n"), "{text}");
+    let (_, found) = text.split_once("\nthe first bad commit:\n\ncommit ").unwrap();
+    assert!(found.contains("\n    v6\n") && found.contains(" Makefile | "), "{text}");
+    assert!(found.contains(&format!("--- {JUDGED}, dmesg\tLinux 6.1.")), "{text}");
+    assert!(found.contains("\n+info   md0: detected capacity change from 0 to 9437184\n"), "{text}");
+    // The tree is as it was, and nothing hangs on to it.
+    let worktrees = history.git(&["worktree", "list"]);
+    assert_eq!((said(&worktrees).lines().count(), said(&history.git(&["status", "--short"]))), (1, String::new()));
+
+    let (status, text) = history.bisect(&["--good", "v1", "--bad", "v3"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("nothing differs between "), "{text}");
+
+    // The same, asked by git itself.
+    history.git(&["bisect", "start", "v8", "v1"]);
+    let found = history.git(&["bisect", "run", env!("CARGO_BIN_EXE_mdlab"), "bisect", "--good", "v1", JUDGED]);
+    assert!(said(&found).contains("is the first bad commit\n"), "{}", said(&found));
+    assert_eq!(said(&history.git(&["show", "--format=%s", "--no-patch", "bisect/bad"])), "v6\n");
+    history.git(&["bisect", "reset"]);
+    for (revision, expected) in [("v3", 0), ("v4", 125), ("v7", 1)] {
+        history.git(&["checkout", "--quiet", revision]);
+        let (status, text) = history.bisect(&["--good", "v1"]);
+        assert_eq!(status, Some(expected), "{revision}: {text}");
+    }
+    let (status, text) = history.bisect(&["--good", "v0"]);
+    assert_eq!(status, Some(255), "{text}");
+    assert!(text.contains("find the revision `v0` in ") && text.contains(": there is none of that name"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_said() {
+    let history = History::new();
+    for (title, build) in
+        [("v1", history.kernel("bookworm").as_str()), ("v2", BROKEN), ("v3", &history.kernel("bullseye"))]
+    {
+        history.commit(title, build);
+    }
+    let (status, text) = history.bisect(&["--good", "v1", "--bad", "v3"]);
+    assert_eq!(status, Some(4), "{text}");
+    let (_, left) = text.split_once("the first bad commit is one of these, which cannot be told apart:\n").unwrap();
+    assert_eq!(left.lines().filter(|line| line.starts_with("  ")).count(), 2, "{text}");
+    for end in [["--good", "v2", "--bad", "v3"], ["--good", "v1", "--bad", "v2"]] {
+        let (status, text) = history.bisect(&end);
+        assert_eq!(status, Some(2), "{text}");
+        assert!(text.contains("raid1.c:1: error"), "{text}");
+    }
+}
