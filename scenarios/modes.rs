@@ -106,6 +106,8 @@ fn monitored(mut guest: Guest) {
     let monitor = guest.monitor(&array);
 
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
+    // It looks once in a second; whether it is woken as well depends on its version.
+    guest.step("notice", |g| g.run("sleep 2"));
     guest.step("end", |g| g.terminate(monitor));
 
     assert_story!(guest);
@@ -121,8 +123,10 @@ fn monitored_takeover(mut guest: Guest) {
 
     guest.hold_sync(&array, 0);
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
+    guest.step("notice", |g| g.run("sleep 2"));
     guest.release_sync(&array);
     guest.step("recovery", |g| g.wait_idle());
+    guest.step("notice the end", |g| g.run("sleep 2"));
     guest.step("end", |g| g.terminate(monitor));
 
     assert_story!(guest);

@@ -6,6 +6,7 @@
 //! as far as no resync added them.
 
 mod events;
+mod mdstat;
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,22 @@ use crate::channel::superblocks;
 use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
-/// `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm) depends on whether udev looked before the end of a reshape.
-const VOLATILE_PROPERTIES: [&str; 4] = ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "RESHAPE_ACTIVE"];
+/// `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm; since 4.6 with `MD_`) depends on whether udev looked before the end of a
+/// reshape,
+/// `SYSTEMD_READY` (99-systemd.rules) on whether it looked before the array was active.
+const VOLATILE_PROPERTIES: [&str; 6] =
+    ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "RESHAPE_ACTIVE", "MD_RESHAPE_ACTIVE", "SYSTEMD_READY"];
 
 /// Properties by which udev and device-mapper keep their own books: they say nothing of md, and change from one version of
 /// udev to the next.
-const BOOKKEEPING: [&str; 3] = ["UDEV_DATABASE_VERSION", "ID_IGNORE_DISKSEQ", "DM_"];
+const BOOKKEEPING: [&str; 4] = ["UDEV_DATABASE_VERSION", "ID_IGNORE_DISKSEQ", "ID_LOOP_BACKING_", "DM_"];
 
 /// Where udev links every disk under its number since boot; it came with systemd 251.
 const BY_DISKSEQ: &str = "/dev/disk/by-diskseq/";
+
+/// Where udev links loop devices under the numbers of their backing files, as the guest's tmpfs happens to give them
+/// (60-persistent-storage.rules of systemd 257). Its properties have the same numbers.
+const BY_LOOP_INODE: &str = "/dev/disk/by-loop-inode/";
 
 /// Properties that list things in the order of udev's hash tables, which are keyed at random.
 const SETS: [&str; 1] = ["DEVLINKS"];
@@ -145,7 +153,7 @@ impl Redaction {
     /// A text in which anything may occur.
     pub fn text(&self, text: &str) -> String {
         let named = self.words.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name));
-        if self.transparent { named } else { self.printed(&progress(&disk_sequence(&named))) }
+        if self.transparent { named } else { self.printed(&mdstat::steady(&disk_sequence(&named))) }
     }
 
     /// Replaces the times, checksums and events that `mdadm --detail` and `--examine` print; whether a checksum is right
@@ -240,7 +248,7 @@ impl Redaction {
 
     /// Whether a link to a device is left out.
     pub fn omits_link(&self, path: &str) -> bool {
-        !self.transparent && path.starts_with(BY_DISKSEQ)
+        !self.transparent && [BY_DISKSEQ, BY_LOOP_INODE].iter().any(|folder| path.starts_with(folder))
     }
 
     /// The uevents of a step as far as they do not depend on luck.
@@ -266,6 +274,9 @@ impl Redaction {
             event
                 .properties
                 .retain(|(name, _)| ["ACTION", "DEVPATH", "SUBSYSTEM", "SYNTH_UUID"].contains(&name.as_str()));
+            // Whoever asked for it: since systemd 258 udev gives its own requests random numbers.
+            let asked = event.properties.iter_mut().filter(|(name, _)| name == "SYNTH_UUID");
+            asked.for_each(|(_, token)| "0".clone_into(token));
             let first = !shown.contains(&device);
             shown.push(device);
             first
@@ -292,31 +303,9 @@ fn disk_sequence(text: &str) -> String {
         .fold(first, |text, part| text + BY_DISKSEQ + "DISKSEQ" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-/// Replaces how far a resync happened to be in `/proc/mdstat`:
-/// `[==>..................]  resync = 12.5% (1280/10240) finish=0.0min speed=1280K/sec`.
-fn progress(text: &str) -> String {
-    let line = |line: &str| match (line.find("]  "), line.find(" = "), line.find("% (")) {
-        (Some(bar), Some(equals), Some(_)) if bar < equals => {
-            let indent = &line[..line.len() - line.trim_start().len()];
-            format!("{indent}[PROGRESS]  {}", line[bar + 3..equals].trim())
-        }
-        _ => line.to_owned(),
-    };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn progress_is_named_and_nothing_else_is() {
-        let mdstat = "md0 : active raid1 loop1[1] loop0[0]\n      9216 blocks super 1.2 [2/2] [UU]\n      \
-                      [==>..................]  resync = 12.5% (1280/10240) finish=0.0min speed=1280K/sec\n";
-        let expected = "md0 : active raid1 loop1[1] loop0[0]\n      9216 blocks super 1.2 [2/2] [UU]\n      \
-                        [PROGRESS]  resync\n";
-        assert_eq!(progress(mdstat), expected);
-    }
 
     #[test]
     fn synthetic_changes_are_shown_once() {
@@ -330,7 +319,7 @@ mod tests {
         let real = event(UeventSource::Kernel, "7", &[]);
         let first = event(UeventSource::Kernel, "8", &synthetic);
         let done = event(UeventSource::Udev, "8", &synthetic);
-        let second = event(UeventSource::Kernel, "9", &synthetic);
+        let second = event(UeventSource::Kernel, "9", &[("SYNTH_UUID", "ca802be9-b9ac-4254-b4eb-0a5ed5ad4c6f")]);
         let all = [&second, &done, &first, &real];
         let shown: Vec<_> =
             Redaction::default().uevents(&all).iter().map(|event| (event.source, event.properties.len())).collect();

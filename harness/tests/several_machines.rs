@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use mdlab_vm::Packages;
@@ -93,12 +94,27 @@ fn the_snapshots_of_this_project_are_tidy() {
     assert_eq!((status, text.as_str()), (Some(0), "0 snapshots are needless\n"));
 }
 
+/// What `scenarios/BEHAVIOUR.md` shows lies where it says.
+#[test]
+fn the_behaviour_is_shown_by_snapshots_that_are_there() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let text = fs::read_to_string(folder.join("BEHAVIOUR.md")).unwrap();
+    let links: Vec<&str> = text.split("](snapshots/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.len() > 20, "{} links", links.len());
+    let gone = links.into_iter().filter(|link| !folder.join("snapshots").join(link).exists());
+    assert_eq!(gone.collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn the_history_of_a_scenario_is_told() {
-    let (status, text) = ends(mdlab(&["snapshots", "log", "mirror::creates_and_stops::mdadm", "--channel", "dmesg"]));
-    assert_eq!(status, Some(0), "{text}");
-    assert!(text.contains("# mirror::creates_and_stops::mdadm, dmesg, since Linux 5.10, mdadm 4.1\n"), "{text}");
-    assert!(text.contains("+++ dmesg@linux-7.2.snap\n"), "{text}");
+    // As their folder is called, and as their test is.
+    for case in ["mdadm", "tool_1_Tool__Mdadm"] {
+        let scenario = format!("mirror::creates_and_stops::{case}");
+        let (status, text) = ends(mdlab(&["snapshots", "log", &scenario, "--channel", "dmesg"]));
+        assert_eq!(status, Some(0), "{text}");
+        assert!(text.contains("# mirror::creates_and_stops::mdadm, dmesg, since Linux 5.10, mdadm 4.1\n"), "{text}");
+        assert!(text.contains("+++ dmesg@linux-7.2.snap\n"), "{text}");
+    }
     let (status, text) = ends(mdlab(&["snapshots", "log", "mirror::nothing"]));
     assert_eq!(status, Some(2), "{text}");
 }
@@ -108,13 +124,25 @@ fn the_history_of_a_scenario_is_told() {
 fn an_mdadm_brings_the_user_space_that_it_was_built_for() {
     let root = packages("sid", |cache, suite| Packages::alone(cache, suite, "mdadm", &mut |_| {}));
     let mdadm = ["usr/sbin/mdadm", "sbin/mdadm"].map(|path| root.join(path)).into_iter().find(|path| path.exists());
-    let (status, text) =
-        ends(mdlab(&["trace", "--mdadm", &format!("file:{}", mdadm.unwrap().display()), "mdadm --version"]));
+    let mdadm = mdadm.unwrap();
+    let trace =
+        |mdadm: &Path, line: &str| ends(mdlab(&["trace", "--mdadm", &format!("file:{}", mdadm.display()), line]));
+    let (status, text) = trace(&mdadm, "mdadm --version");
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains(", mdadm 4.6, tcg\n") && text.contains("  mdadm - v4.6"), "{text}");
-    let (status, text) = ends(mdlab(&["trace", "--mdadm", "file:/etc/hostname", "true"]));
-    assert_eq!(status, Some(2), "{text}");
-    assert!(text.contains("`/etc/hostname` is no program for x86-64 Linux"), "{text}");
+
+    // The same, but for the architecture that its header names (`e_machine`): arm64.
+    let mut program = fs::read(&mdadm).unwrap();
+    program[18..20].copy_from_slice(&183u16.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = folder.path().join("mdadm");
+    fs::write(&foreign, program).unwrap();
+    for (refused, reason) in [(foreign.as_path(), "it is one for AARCH64"), (Path::new("/etc/hostname"), "")] {
+        let (status, text) = trace(refused, "true");
+        assert_eq!(status, Some(2), "{text}");
+        let expected = format!("`{}` is no program for x86-64 Linux: {reason}", refused.display());
+        assert!(text.contains(&expected), "{text}");
+    }
 }
 
 #[test]

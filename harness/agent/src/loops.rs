@@ -39,10 +39,18 @@ impl Loops {
         (0..count).map(|_| self.attach_next(bytes, None)).collect()
     }
 
-    /// Attaches files that lie in [`BACKING`] already.
+    /// Attaches files that lie in [`BACKING`] already, and has the kernel announce the devices as it does disks that are
+    /// plugged in: by `add`. What a loop device says for itself is `change`, which is no new disk to mdadm 4.4
+    /// (udev-md-raid-assembly.rules).
     pub(crate) fn plug_in(&mut self, files: &[String], bytes: u64) -> Result<Vec<String>, Failure> {
         self.check(files.len() as u32, bytes)?;
-        files.iter().map(|file| self.attach_next(bytes, Some(Path::new(file)))).collect()
+        let attached = files.iter().map(|file| self.attach_next(bytes, Some(Path::new(file))));
+        let nodes = attached.collect::<Result<Vec<String>, Failure>>()?;
+        for node in &nodes {
+            let path = node.replace("/dev/", "/sys/block/") + "/uevent";
+            fs::write(&path, "add").attempt(|| format!("write `add` to `{path}`"))?;
+        }
+        Ok(nodes)
     }
 
     /// The nodes of all attached devices.

@@ -60,6 +60,12 @@ impl Compare {
         for choice in &choices {
             names.push(Laboratory::open(choice, &mut notice)?.machine().to_string());
         }
+        if names[0] == names[1] {
+            // Two builds of one version.
+            for (name, choice) in names.iter_mut().zip(&choices) {
+                name.push_str(&format!(" ({}, {})", choice.kernel, choice.tool));
+            }
+        }
         let jobs = pool::jobs(self.jobs);
         let [one, other] = observe(&scenarios, &choices, jobs, &Interrupts::heed()?)?;
         let mut differing = Vec::new();

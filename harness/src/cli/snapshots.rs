@@ -36,7 +36,7 @@ enum Command {
 
 #[derive(Args)]
 struct Log {
-    /// Scenarios whose names contain this: `mirror::creates_and_stops::mdadm`.
+    /// Scenarios whose names contain this: `mirror::creates_and_stops::mdadm`; or the whole name of a test.
     scenario: String,
     /// Only this channel; may be named several times.
     #[arg(long, value_parser = channel)]
@@ -67,9 +67,10 @@ impl Log {
     fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let mut found = false;
         for root in folders(shell)? {
+            let named = Place::possible(&self.scenario, &root);
             for folder in shelves(&Place::root(&root))? {
                 let name = title(&Place::root(&root), &folder);
-                if name.contains(&self.scenario) {
+                if name.contains(&self.scenario) || named.contains(&folder) {
                     found = true;
                     print(&self.history(&name, &folder))?;
                 }

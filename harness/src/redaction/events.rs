@@ -12,9 +12,18 @@ use mdlab_protocol::{Observation, What};
 use crate::channel::{superblocks, syncs_anywhere};
 use crate::recording::{Recording, Step};
 
-/// How the kernel begins to say that a resync or one of its kin has begun: `md: data-check of RAID array md0`.
-const BEGINS: [&str; 5] =
-    ["md: resync of ", "md: recovery of ", "md: data-check of ", "md: requested-resync of ", "md: reshape of "];
+/// How the kernel begins to say that a resync or one of its kin has begun: `md: data-check of RAID array md0`. By 6.12
+/// it calls three of them otherwise (`md_sync_action_name` of drivers/md/md.c).
+const BEGINS: [&str; 8] = [
+    "md: resync of ",
+    "md: reshape of ",
+    "md: recovery of ",
+    "md: data-check of ",
+    "md: requested-resync of ",
+    "md: recover of ",
+    "md: check of ",
+    "md: repair of ",
+];
 
 /// What is known of all arrays' counts.
 #[derive(Debug, Default)]

@@ -57,10 +57,11 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// Opens a node that exists.
+    /// Opens a node to end its array. Who could write to it has udev look at it once more when it is closed (the watch of
+    /// 60-block.rules); and if the array is gone by then, looking for it may bring it back (`md_probe`).
     pub(super) fn open(node: &str) -> Result<Self, Trouble> {
-        let opened = File::options().read(true).write(true).open(node);
-        Ok(Self { node: node.to_owned(), file: opened.refused(|| format!("open `{node}`"))? })
+        let file = File::open(node).refused(|| format!("open `{node}`"))?;
+        Ok(Self { node: node.to_owned(), file })
     }
 
     /// Makes an array that holds nothing and opens it: `create_mddev` of mdadm's mdopen.c.

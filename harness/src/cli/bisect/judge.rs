@@ -94,10 +94,12 @@ impl<'a> Judge<'a> {
     }
 
     fn differences(&self, good: &Seen, now: &Seen) -> String {
-        let machines = [&good.machine, &now.machine].map(String::as_str);
+        // One version in most cases.
+        let machines = [format!("{}, good", good.machine), format!("{}, bad", now.machine)];
         let pairs = self.scenarios.iter().zip(good.scenarios.iter().zip(&now.scenarios));
-        let text = pairs
-            .filter_map(|(scenario, (good, now))| good.differences(now, &self.channels).text(&scenario.name, machines));
+        let text = pairs.filter_map(|(scenario, (good, now))| {
+            good.differences(now, &self.channels).text(&scenario.name, machines.each_ref().map(String::as_str))
+        });
         text.collect()
     }
 
