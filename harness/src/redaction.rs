@@ -7,6 +7,7 @@
 
 mod events;
 mod mdstat;
+mod messages;
 
 use std::collections::BTreeMap;
 
@@ -249,6 +250,11 @@ impl Redaction {
     /// Whether a link to a device is left out.
     pub fn omits_link(&self, path: &str) -> bool {
         !self.transparent && [BY_DISKSEQ, BY_LOOP_INODE].iter().any(|folder| path.starts_with(folder))
+    }
+
+    /// The kernel's messages of a step, a line each, as far as they do not depend on luck.
+    pub fn messages(&self, lines: Vec<String>) -> Vec<String> {
+        if self.transparent { lines } else { messages::without_races(lines) }
     }
 
     /// The uevents of a step as far as they do not depend on luck.

@@ -90,7 +90,7 @@ fn verdicts(text: &str) -> Vec<String> {
     marked.collect()
 }
 
-const BROKEN: &str = "echo raid1.c:1: error >&2; exit 1";
+const BROKEN: &str = "echo raid1.c:1: error: no >&2; exit 1";
 
 #[test]
 fn the_first_bad_commit_is_found() {
@@ -109,7 +109,7 @@ fn the_first_bad_commit_is_found() {
         ["good v1", "skip v4", "bad v6", "bad v8"].iter().all(|verdict| tried.iter().any(|t| t == verdict)),
         "{text}"
     );
-    assert!(text.contains("exit status: 2\n  raid1.c:1: error\n"), "{text}");
+    assert!(text.contains("exit status: 2:\n  raid1.c:1: error: no\n"), "{text}");
     let (_, found) = text.split_once("\nthe first bad commit:\n\ncommit ").unwrap();
     assert!(found.contains("\n    v6\n") && found.contains(" Makefile | "), "{text}");
     assert!(found.contains(&format!("--- {JUDGED}, dmesg\tLinux 6.1.")), "{text}");

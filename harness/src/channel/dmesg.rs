@@ -9,7 +9,8 @@ use crate::redaction::Redaction;
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
 pub(super) fn render(step: &Step, redaction: &Redaction) -> String {
-    step.events.iter().filter_map(message).map(|line| redaction.text(&line)).map(|line| line + "\n").collect()
+    let lines = redaction.messages(step.events.iter().filter_map(message).collect());
+    lines.iter().map(|line| redaction.text(line) + "\n").collect()
 }
 
 fn message(event: &Event) -> Option<String> {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::cache::Cache;
+use crate::child;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Notice, Result};
-use crate::packages::run;
 
 /// What every build has.
 const CONFIG: &str = include_str!("../../kernel.config");
@@ -101,10 +101,10 @@ impl Build {
         let jobs = format!("-j{}", self.jobs);
         // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
         let make = ["--silent", "ARCH=x86_64", "LOCALVERSION=", &jobs];
-        let unbuilt = |error: Error| Error::usage(format!("build `{}`: {}", tree.display(), error.message));
-        run(cmd!(shell, "make -C {tree} O={folder} {make...} allnoconfig")).map_err(unbuilt)?;
+        let run = |targets: &[&str]| run_make(cmd!(shell, "make -C {tree} O={folder} {make...} {targets...}"), &tree);
+        run(&["allnoconfig"])?;
         refuse_refused(&tree, &folder, &config)?;
-        run(cmd!(shell, "make -C {tree} O={folder} {make...} bzImage modules")).map_err(unbuilt)?;
+        run(&["bzImage", "modules"])?;
         Ok(Built { folder, took: began.elapsed() })
     }
 
@@ -147,6 +147,28 @@ fn refuse_unequipped() -> Result<()> {
         true => Ok(()),
         false => Err(Error::infra(format!("build a kernel: `apt-get install {}`", missing.join(" ")))),
     }
+}
+
+/// Runs make; an error holds what the compilers complained of.
+fn run_make(command: Cmd, tree: &Path) -> Result<()> {
+    let output = child::output(command).doing("run make")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = complaints(&String::from_utf8_lossy(&output.stderr));
+    Err(Error::usage(format!("build `{}`: make ended with {}:{said}", tree.display(), output.status)))
+}
+
+/// The first errors in what make printed, or its end if nothing calls itself one.
+fn complaints(stderr: &str) -> String {
+    const MOST: usize = 8;
+    let errors = stderr.lines().filter(|line| line.contains("error: ") || line.starts_with("ERROR: "));
+    let mut lines: Vec<&str> = errors.take(MOST).collect();
+    if lines.is_empty() {
+        let all: Vec<&str> = stderr.lines().collect();
+        lines = all[all.len().saturating_sub(MOST)..].to_vec();
+    }
+    lines.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 /// Refuses a configuration in which something is not as it was asked for. Options of which the tree does not know are left out:
@@ -232,6 +254,16 @@ mod tests {
         let asked = "CONFIG_MD=y\nCONFIG_MD_RAID1=m\nCONFIG_MD_RAID0=m\nCONFIG_KASAN=y\n";
         let config = "CONFIG_MD=y\nCONFIG_MD_RAID1=y\n# CONFIG_MD_RAID0 is not set\n";
         assert_eq!(refused(asked, config), [("MD_RAID0", "CONFIG_MD_RAID0=m"), ("KASAN", "CONFIG_KASAN=y")]);
+    }
+
+    #[test]
+    fn what_the_compiler_said_comes_before_what_make_says() {
+        let make = "make[4]: *** [raid1.o] Error 1\nmake: *** [__sub-make] Error 2\n";
+        let stderr =
+            format!("raid1.c: In function `x`:\nraid1.c:3:2: error: #error does not build\n    3 | #error\n{make}");
+        assert_eq!(complaints(&stderr), "\n  raid1.c:3:2: error: #error does not build");
+        assert_eq!(complaints(make), "\n  make[4]: *** [raid1.o] Error 1\n  make: *** [__sub-make] Error 2");
+        assert_eq!(complaints(""), "");
     }
 
     #[test]
