@@ -8,11 +8,12 @@
 mod events;
 mod mdstat;
 mod messages;
+mod uevents;
 
 use std::collections::BTreeMap;
 
 use mdlab_metadata::{FieldValue, Superblock, Time, Uuid};
-use mdlab_protocol::{Event, ProcessChange, Uevent, UeventSource, Value, What};
+use mdlab_protocol::{Event, ProcessChange, Uevent, Value, What};
 
 use self::events::EventCounts;
 use crate::channel::superblocks;
@@ -258,41 +259,10 @@ impl Redaction {
     }
 
     /// The uevents of a step as far as they do not depend on luck.
-    ///
-    /// udev works on several devices at once, and the order in which it is done with them means nothing: they are sorted by
-    /// their sequence numbers. It also has the kernel announce a synthetic `change` whenever somebody has written to a
-    /// device and closed it, unless it is still busy with the one before (Documentation/ABI/testing/sysfs-uevent; the watch
-    /// of 60-block.rules): how many there are, and what each saw of the device, depends on that. They are shown once for each
-    /// device, without what udev saw.
     pub fn uevents(&self, events: &[&Uevent]) -> Vec<Uevent> {
-        let mut events: Vec<Uevent> = events.iter().map(|event| (*event).clone()).collect();
-        if self.transparent {
-            return events;
-        }
-        events.sort_by_key(|event| (sequence(event), event.source == UeventSource::Udev));
-        let mut shown: Vec<(String, UeventSource)> = Vec::new();
-        events.retain_mut(|event| {
-            event.properties.sort();
-            if event.property("SYNTH_UUID").is_none() {
-                return true;
-            }
-            let device = (event.property("DEVPATH").unwrap_or_default().to_owned(), event.source);
-            event
-                .properties
-                .retain(|(name, _)| ["ACTION", "DEVPATH", "SUBSYSTEM", "SYNTH_UUID"].contains(&name.as_str()));
-            // Whoever asked for it: since systemd 258 udev gives its own requests random numbers.
-            let asked = event.properties.iter_mut().filter(|(name, _)| name == "SYNTH_UUID");
-            asked.for_each(|(_, token)| "0".clone_into(token));
-            let first = !shown.contains(&device);
-            shown.push(device);
-            first
-        });
-        events
+        let events = events.iter().map(|event| (*event).clone()).collect();
+        if self.transparent { events } else { uevents::without_luck(events) }
     }
-}
-
-fn sequence(event: &Uevent) -> u64 {
-    event.property("SEQNUM").and_then(|value| value.parse().ok()).unwrap_or(u64::MAX)
 }
 
 /// An identifier as udev shows it: `01234567-89ab-cdef-0123-456789abcdef`.
@@ -312,27 +282,6 @@ fn disk_sequence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn synthetic_changes_are_shown_once() {
-        let event = |source, seqnum: &str, more: &[(&str, &str)]| {
-            let mut properties = vec![("DEVPATH", "/block/loop0"), ("ACTION", "change"), ("SEQNUM", seqnum)];
-            properties.extend(more);
-            let owned = properties.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-            Uevent { source, properties: owned.collect() }
-        };
-        let synthetic = [("SYNTH_UUID", "0"), ("ID_FS_TYPE", "linux_raid_member")];
-        let real = event(UeventSource::Kernel, "7", &[]);
-        let first = event(UeventSource::Kernel, "8", &synthetic);
-        let done = event(UeventSource::Udev, "8", &synthetic);
-        let second = event(UeventSource::Kernel, "9", &[("SYNTH_UUID", "ca802be9-b9ac-4254-b4eb-0a5ed5ad4c6f")]);
-        let all = [&second, &done, &first, &real];
-        let shown: Vec<_> =
-            Redaction::default().uevents(&all).iter().map(|event| (event.source, event.properties.len())).collect();
-        let (kernel, udev) = (UeventSource::Kernel, UeventSource::Udev);
-        assert_eq!(shown, [(kernel, 3), (kernel, 3), (udev, 3)]);
-        assert_eq!(Redaction::none().uevents(&all).len(), 4);
-    }
 
     #[test]
     fn disks_are_not_counted() {
