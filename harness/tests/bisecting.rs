@@ -122,12 +122,17 @@ fn the_first_bad_commit_is_found() {
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("nothing differs between "), "{text}");
 
-    // The same, asked by git itself.
-    history.git(&["bisect", "start", "v8", "v1"]);
-    let found = history.git(&["bisect", "run", env!("CARGO_BIN_EXE_mdlab"), "bisect", "--good", "v1", JUDGED]);
+    // The same, asked by git itself, which names the repository to what it runs in a linked worktree.
+    let linked = ["-C", "../linked"];
+    history.git(&["worktree", "add", "--quiet", "../linked", "v8"]);
+    history.git(&[&linked[..], &["bisect", "start", "v8", "v1"]].concat());
+    let run = ["bisect", "run", env!("CARGO_BIN_EXE_mdlab"), "bisect", "--good", "v1", JUDGED];
+    let found = history.git(&[&linked[..], &run].concat());
     assert!(said(&found).contains("is the first bad commit\n"), "{}", said(&found));
-    assert_eq!(said(&history.git(&["show", "--format=%s", "--no-patch", "bisect/bad"])), "v6\n");
-    history.git(&["bisect", "reset"]);
+    let first = history.git(&[&linked[..], &["show", "--format=%s", "--no-patch", "bisect/bad"]].concat());
+    assert_eq!(said(&first), "v6\n");
+    assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 2);
+    history.git(&["worktree", "remove", "--force", "../linked"]);
     for (revision, expected) in [("v3", 0), ("v4", 125), ("v7", 1)] {
         history.git(&["checkout", "--quiet", revision]);
         let (status, text) = history.bisect(&["--good", "v1"]);
@@ -150,6 +155,17 @@ fn what_cannot_be_told_apart_is_said() {
     assert_eq!(status, Some(4), "{text}");
     let (_, left) = text.split_once("the first bad commit is one of these, which cannot be told apart:\n").unwrap();
     assert_eq!(left.lines().filter(|line| line.starts_with("  ")).count(), 2, "{text}");
+    // Somebody else is at it.
+    let searches = history.0.path().join("cache/bisect");
+    let locks = searches.read_dir().unwrap().flatten().map(|file| file.path());
+    let path = locks.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "lock")).unwrap();
+    let lock = fs::File::open(path).unwrap();
+    lock.lock().unwrap();
+    let (status, text) = history.bisect(&["--good", "v1", "--bad", "v3"]);
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("another search is at work with it; wait for it, or search in a clone"), "{text}");
+    drop(lock);
+
     for end in [["--good", "v2", "--bad", "v3"], ["--good", "v1", "--bad", "v2"]] {
         let (status, text) = history.bisect(&end);
         assert_eq!(status, Some(2), "{text}");

@@ -11,6 +11,7 @@ use super::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::outcome::{self, Outcome, Outcomes};
+use crate::snapshot::IGNORED;
 use bounded::{End, bounded};
 
 mod bounded;
@@ -51,6 +52,11 @@ impl Attempt<'_> {
         command.args(["--exact", name, "--nocapture"]).current_dir(folder).env("RUST_BACKTRACE", "0");
         // As cargo sets it.
         command.env("CARGO_MANIFEST_DIR", folder).env("INSTA_UPDATE", "no").envs(self.environment.iter().cloned());
+        // These of whoever started mdlab would have every difference pass; who wants that says so in `environment`.
+        command.env_remove("INSTA_FORCE_PASS");
+        if !self.environment.iter().any(|(name, _)| *name == IGNORED) {
+            command.env_remove(IGNORED);
+        }
         command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
         let (end, status, said) = bounded(command, LIMIT, interrupts.as_fd()).map_err(failed)?;
         let said = remains.placed(&said);

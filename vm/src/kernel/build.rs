@@ -92,9 +92,12 @@ impl Build {
         fs::write(&asked, &config).context("write", &asked)?;
         let shell = Shell::new().doing("start a shell")?;
         // The same source gives the same kernel.
-        for (name, value) in
-            [("KBUILD_BUILD_TIMESTAMP", "1970-01-01"), ("KBUILD_BUILD_USER", "mdlab"), ("KBUILD_BUILD_HOST", "mdlab")]
-        {
+        for (name, value) in [
+            ("KBUILD_BUILD_TIMESTAMP", "1970-01-01"),
+            ("KBUILD_BUILD_VERSION", "1"),
+            ("KBUILD_BUILD_USER", "mdlab"),
+            ("KBUILD_BUILD_HOST", "mdlab"),
+        ] {
             shell.set_var(name, value);
         }
         shell.set_var("KCONFIG_ALLCONFIG", &asked);

@@ -1,5 +1,6 @@
 //! A kernel's history: what git knows of it. Revisions are checked out beside the user's tree, which stays as it is.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use mdlab_vm::{Cache, Digest, Notice, child};
@@ -20,6 +21,8 @@ pub(super) struct Worktree {
     shell: Shell,
     /// The repository that it belongs to.
     tree: PathBuf,
+    /// Held until nobody works with it any more.
+    _lock: File,
 }
 
 /// What to do next.
@@ -56,17 +59,32 @@ impl History {
         })
     }
 
-    /// A tree of this repository's in the cache, whoever left it there.
+    /// A tree of this repository's in the cache, for one search at a time.
     pub(super) fn worktree(&self, cache: &Cache, notice: Notice) -> Result<Worktree, Failure> {
         let (tree, shell) = (self.tree.clone(), self.shell.clone());
         let folder = cache.path("bisect").join(Digest::of(tree.to_string_lossy().as_bytes()).short());
-        git(cmd!(shell, "git -C {tree} worktree prune"))?;
-        if !folder.join(".git").exists() {
+        let lock = lock(&folder.with_extension("lock")).map_err(|cause| {
+            Failure::usage(format!("search in `{}`: {cause}; wait for it, or search in a clone", tree.display()))
+        })?;
+        // A search that was killed left it; it may be of a repository that has been cloned anew since.
+        if folder.exists() && git(cmd!(shell, "git -C {folder} rev-parse --verify HEAD")).is_err() {
+            fs::remove_dir_all(&folder)
+                .map_err(|error| Failure::infra(format!("remove `{}`: {error}", folder.display())))?;
+        }
+        if !folder.exists() {
             notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
             git(cmd!(shell, "git -C {tree} worktree add --force --detach --quiet {folder} HEAD"))?;
         }
-        Ok(Worktree { folder, shell, tree })
+        Ok(Worktree { folder, shell, tree, _lock: lock })
     }
+}
+
+/// Has a file locked for as long as it is held; says who has it otherwise.
+fn lock(path: &Path) -> Result<File, String> {
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(|error| error.to_string())?;
+    let file = File::create(path).map_err(|error| format!("make `{}`: {error}", path.display()))?;
+    file.try_lock().map_err(|_| "another search is at work with it".to_owned())?;
+    Ok(file)
 }
 
 impl Worktree {
@@ -144,9 +162,13 @@ impl Drop for Worktree {
     }
 }
 
+/// By which git names its repository to what it runs, as `git bisect run` does in a linked worktree: `-C` counts for less.
+const REPOSITORY: [&str; 4] = ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
+
 /// Runs git; a failure has what it said.
 fn git(command: xshell::Cmd) -> Result<String, Failure> {
     let name = command.to_string();
+    let command = REPOSITORY.into_iter().fold(command, xshell::Cmd::env_remove);
     let output = child::output(command).map_err(|error| Failure::infra(format!("run `{name}`: {error}")))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match output.status.success() {

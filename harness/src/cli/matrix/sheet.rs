@@ -93,14 +93,21 @@ impl Cell {
 }
 
 impl Sheet {
-    /// An empty one. On each machine one of `one_in` scenarios is planned, another on the next.
+    /// An empty one. On each machine one of `one_in` scenarios is planned: others than with the next tool, and than on the next
+    /// kernel.
     pub(super) fn new(grid: Grid, cells: Vec<(Choice, bool)>, scenarios: &[Scenario], one_in: usize) -> Self {
+        let tools = grid.tools.len().max(1);
+        // A whole row of tools would come to where the row before it began.
+        let row = if tools.is_multiple_of(one_in) { tools + 1 } else { tools };
+        let shift = |number: usize| number / tools * row + number % tools;
         let cells = cells.into_iter().enumerate().map(|(number, (choice, required))| Cell {
             choice,
             required,
             booted: OnceLock::new(),
             ended: Mutex::new(vec![None; scenarios.len()]),
-            planned: (0..scenarios.len()).filter(|scenario| (scenario + number).is_multiple_of(one_in)).collect(),
+            planned: (0..scenarios.len())
+                .filter(|scenario| (scenario + shift(number)).is_multiple_of(one_in))
+                .collect(),
         });
         let scenarios = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
         Self { grid, cells: cells.collect(), scenarios }

@@ -179,15 +179,30 @@ mod tests {
         insta::assert_snapshot!(markdown(&sheet()));
     }
 
+    /// Each of them on every kernel and with every tool, as far as there are as many: not always with the same.
     #[test]
     fn of_so_many_scenarios_one_runs_on_each_machine() {
-        let kernels = ["debian:bullseye", "debian:bookworm", "debian:sid"].map(|name| name.parse().unwrap());
-        let grid = Grid { kernels: Vec::new(), tools: Vec::new() }.with(&kernels, &["debian:sid".parse().unwrap()]);
-        let cells = grid.cells(None).unwrap();
-        let sheet = Sheet::new(grid, cells, &["a", "b", "c", "d"].map(scenario), 3);
-        assert_eq!(
-            sheet.cells.iter().map(|cell| cell.planned.clone()).collect::<Vec<_>>(),
-            [vec![0, 3], vec![2], vec![1]]
-        );
+        let planned = |kernels: usize, tools: usize, one_in: usize| {
+            let suites = ["debian:bullseye", "debian:bookworm", "debian:trixie", "debian:sid"];
+            let named = |count: usize| suites[..count].iter();
+            let kernels: Vec<_> = named(kernels).map(|suite| suite.parse().unwrap()).collect();
+            let tools: Vec<_> = named(tools).map(|suite| suite.parse().unwrap()).collect();
+            let grid = Grid { kernels: Vec::new(), tools: Vec::new() }.with(&kernels, &tools);
+            let cells = grid.cells(None).unwrap();
+            let sheet = Sheet::new(grid, cells, &["a", "b", "c", "d"].map(scenario), one_in);
+            sheet.cells.iter().map(|cell| cell.planned.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(planned(3, 1, 3), [vec![0, 3], vec![2], vec![1]]);
+        assert_eq!(planned(2, 2, 2), [vec![0, 2], vec![1, 3], vec![1, 3], vec![0, 2]]);
+        let rows = planned(4, 4, 4);
+        assert_eq!(rows.iter().flatten().count(), 16);
+        for scenario in 0..4 {
+            let on = |cell: &usize| rows[*cell] == [scenario];
+            let cells: Vec<usize> = (0..16).filter(on).collect();
+            let unlike =
+                |of: fn(&usize) -> usize| cells.iter().map(of).collect::<std::collections::BTreeSet<_>>().len();
+            assert_eq!((unlike(|cell| cell / 4), unlike(|cell| cell % 4)), (4, 4), "{cells:?}");
+        }
+        assert_eq!(planned(2, 2, 4).concat().len(), 4);
     }
 }
