@@ -97,7 +97,7 @@ fn channel(text: &str) -> Result<Channel, String> {
 
 /// Runs the command line, and ends with the exit status of its outcome.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match Cli::try_parse().unwrap_or_else(|error| refuse(&error)).command {
         Command::Trace(trace) => trace.run(),
         Command::Run(run) => run.run(),
         Command::Matrix(matrix) => matrix.run(),
@@ -116,6 +116,17 @@ pub fn main() -> ExitCode {
             failure.class.exit_status().into()
         }
     }
+}
+
+/// Says what is wrong with the command line, and ends.
+fn refuse(error: &clap::Error) -> ! {
+    let _ = error.print();
+    let mut words = std::env::args_os().skip(1);
+    let judges = words.next().is_some_and(|word| word == "bisect")
+        && !words.any(|word| word.to_string_lossy().starts_with("--bad"));
+    // Help is no error.
+    let status = if judges && error.use_stderr() { bisect::ABORT } else { error.exit_code() };
+    std::process::exit(status)
 }
 
 /// Tells what takes time.

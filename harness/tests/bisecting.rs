@@ -138,9 +138,17 @@ fn the_first_bad_commit_is_found() {
         let (status, text) = history.bisect(&["--good", "v1"]);
         assert_eq!(status, Some(expected), "{revision}: {text}");
     }
-    let (status, text) = history.bisect(&["--good", "v0"]);
-    assert_eq!(status, Some(255), "{text}");
-    assert!(text.contains("find the revision `v0` in ") && text.contains(": there is none of that name"), "{text}");
+    // Whatever is not the revision's doing ends the search: skipped or bad, it would lead it astray.
+    let aborts = |arguments: &[&str], reason: &str| {
+        let (status, text) = history.bisect(arguments);
+        assert_eq!(status, Some(255), "{text}");
+        assert!(text.contains(reason), "{text}");
+    };
+    aborts(&["--good", "v0"], "`: there is none of that name");
+    aborts(&["--good", "v1", "--variant", "kasn"], "expected `plain`, `debug` or `kasan`, got `kasn`");
+    aborts(&["--good", "v1", "--mdadm", "file:/etc/hostname"], "`/etc/hostname` is no program for x86-64 Linux");
+    fs::write(history.repository().join(".config"), "").unwrap();
+    aborts(&["--good", "v1"], "it was configured in its own one");
 }
 
 #[test]

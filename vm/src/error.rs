@@ -15,7 +15,7 @@ pub enum Class {
     Usage,
     /// The kernel failed after it had come up: a panic, a hang.
     Kernel,
-    /// The kernel never reached its PID 1, or PID 1 found it unfit.
+    /// The kernel does not build, never reached its PID 1, or PID 1 found it unfit.
     Boot,
     /// Not the kernel's fault: QEMU, disk space, a missing program.
     Infra,

@@ -53,9 +53,11 @@ pub(super) struct Bisect {
     workspace: Workspace,
 }
 
-/// What `git bisect run` takes for a revision that cannot be tested, and for a reason to end.
+/// What `git bisect run` takes for a revision that cannot be tested.
 const SKIP: i32 = 125;
-const ABORT: i32 = 255;
+
+/// What it takes for a reason to end.
+pub(super) const ABORT: i32 = 255;
 
 impl Bisect {
     pub(super) fn run(&self) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::cache::Cache;
 use crate::child;
 use crate::digest::Digest;
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Class, Context, Error, Notice, Result};
 
 /// What every build has.
 const CONFIG: &str = include_str!("../../kernel.config");
@@ -159,7 +159,7 @@ fn run_make(command: Cmd, tree: &Path) -> Result<()> {
         return Ok(());
     }
     let said = complaints(&String::from_utf8_lossy(&output.stderr));
-    Err(Error::usage(format!("build `{}`: make ended with {}:{said}", tree.display(), output.status)))
+    Err(Error::new(Class::Boot, format!("build `{}`: make ended with {}:{said}", tree.display(), output.status)))
 }
 
 /// The first errors in what make printed, or its end if nothing calls itself one.
@@ -188,11 +188,14 @@ fn refuse_refused(tree: &Path, folder: &Path, asked: &str) -> Result<()> {
         refused.into_iter().filter(|(option, _)| known.contains(*option)).map(|(_, l)| l).collect();
     match refused.is_empty() {
         true => Ok(()),
-        false => Err(Error::usage(format!(
-            "configure `{}`: it knows of these and does not take them, something that they depend on is missing: {}",
-            tree.display(),
-            refused.join(", ")
-        ))),
+        false => Err(Error::new(
+            Class::Boot,
+            format!(
+                "configure `{}`: it knows of these and does not take them, something that they depend on is missing: {}",
+                tree.display(),
+                refused.join(", ")
+            ),
+        )),
     }
 }
 

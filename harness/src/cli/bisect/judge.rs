@@ -62,9 +62,9 @@ impl<'a> Judge<'a> {
     /// Builds a tree, boots it, and runs the scenarios; or says why it cannot be tried.
     pub(super) fn see(&self, tree: &Path) -> Result<Result<Seen, String>, Failure> {
         let unfit = |failure: Failure| match failure.class {
-            // Neither the revision's fault, nor a reason to skip it.
-            Class::Infra => Err(failure),
-            _ => Ok(Err(failure.message)),
+            Class::Boot | Class::Kernel => Ok(Err(failure.message)),
+            // Not the revision's fault, and so no reason to skip it.
+            _ => Err(failure),
         };
         let built = match Interrupts::let_through(|| self.options.of(tree.to_owned()).run(self.cache, &mut notice)) {
             Ok(built) => built,
