@@ -21,8 +21,7 @@ use crate::recording::Recording;
 
 /// Properties of uevents that say when something happened, not what. `DISKSEQ` counts every disk since boot.
 /// `RESHAPE_ACTIVE` (udev-md-raid-arrays.rules of mdadm; since 4.6 with `MD_`) depends on whether udev looked before the end of a
-/// reshape,
-/// `SYSTEMD_READY` (99-systemd.rules) on whether it looked before the array was active.
+/// reshape, `SYSTEMD_READY` (99-systemd.rules) on whether it looked before the array was active.
 const VOLATILE_PROPERTIES: [&str; 6] =
     ["SEQNUM", "USEC_INITIALIZED", "DISKSEQ", "RESHAPE_ACTIVE", "MD_RESHAPE_ACTIVE", "SYSTEMD_READY"];
 
