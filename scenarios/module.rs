@@ -20,7 +20,7 @@ fn is_loaded_by_whoever_needs_it(mut guest: Guest, #[values(Tool::Mdadm, Tool::I
     assert_story!(guest);
 }
 
-/// The same for arrays that are there already: named, found by a scan, and by udev.
+/// The same for arrays that are there already: named, found by a scan, and one member after the other.
 #[rstest]
 #[case::assemble("mdadm --assemble /dev/md0 /dev/loop0 /dev/loop1")]
 #[case::scan("mdadm --assemble --scan")]
@@ -33,6 +33,22 @@ fn is_loaded_for_what_is_there(mut guest: Guest, #[case] line: &str) {
     guest.unload_md();
 
     guest.step("assemble", |g| g.run(line));
+
+    assert_story!(guest);
+}
+
+/// By udev, whose rules run mdadm when disks are plugged in.
+#[rstest]
+fn is_loaded_for_what_is_plugged_in(mut guest: Guest) {
+    needs!(guest, Need::MdModule);
+    let array = Array::raid1().on(guest.loops(2, mib(6)));
+    guest.given(&array);
+    guest.prepare(|g| g.stop(&array, Mdadm));
+    let disks = guest.unplug(array.members());
+    guest.prepare(|g| g.zero(array.members()));
+    guest.unload_md();
+
+    guest.step("plug in", |g| drop(g.plug_in(&disks)));
 
     assert_story!(guest);
 }

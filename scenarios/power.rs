@@ -77,7 +77,7 @@ fn the_write_hole(
     let others = [&array.members()[..1], &array.members()[2..]].concat();
     dirty(&mut guest, &array);
     guest.prepare(|g| {
-        torn(g, &array, missed, 0..64);
+        torn(g, &array, missed, 0..8);
         g.restore_power(&others);
         // udev's rules have begun to assemble it.
         g.stop(&array, Mdadm);

@@ -35,8 +35,10 @@ fn goes_on_elsewhere(
     guest.step("read", |g| g.either_way(|g| g.check(&array)));
     guest.step("fail", |g| g.either_way(|g| g.fail(&array, array.member(1))));
     guest.step("remove", |g| g.either_way(|g| g.remove(&array, array.member(1))));
-    guest.step("add", |g| g.either_way(|g| g.add(&array, array.member(1))));
-    guest.step("rebuild", |g| g.wait_idle());
+    guest.step("add", |g| {
+        g.either_way(|g| g.add(&array, array.member(1)));
+        g.wait_idle();
+    });
     guest.step("stop", |g| g.either_way(|g| g.stop(&array, Mdadm)));
 
     assert_story!(guest);
@@ -51,8 +53,10 @@ fn grows_elsewhere(#[values("bullseye", "bookworm", "trixie", "sid")] from: &str
     let spare = guest.loops(1, mib(6));
 
     guest.step("add", |g| g.either_way(|g| g.add(&array, &spare[0])));
-    guest.step("grow", |g| g.either_way(|g| g.grow(&array, "--raid-devices 4")));
-    guest.step("reshape", |g| g.wait_idle());
+    guest.step("grow", |g| {
+        g.either_way(|g| g.grow(&array, "--raid-devices 4"));
+        g.wait_idle();
+    });
     guest.step("read", |g| g.either_way(|g| g.check_sectors(array.node(), 0..16384)));
 
     assert_story!(guest);
@@ -82,14 +86,18 @@ fn comes_back_from(#[values("bullseye", "bookworm", "trixie", "sid")] elsewhere:
 /// before 3.14 wrote to it or a later one, and so it is refused until somebody says it.
 #[rstest]
 fn a_raid0_from_before_layouts(mut guest: Guest) {
+    let mut elsewhere = Guest::fork_on("bullseye");
     // What lies behind the smallest is striped as well.
-    let disks = [guest.loops(1, mib(4)), guest.loops(2, mib(6))].concat();
+    let disks = [elsewhere.loops(1, mib(4)), elsewhere.loops(2, mib(6))].concat();
     let array = Array::new(Level::Raid0).with("--chunk 64 --no-raid0-layout").on(disks);
+    elsewhere.prepare(|g| g.refused(|g| g.create(&array, Ioctl)));
+    let disks = elsewhere.unplug(array.members());
     guest.trace_nothing();
 
-    guest.step("create", |g| g.refused(|g| g.create(&array, Ioctl)));
-    guest.step("assemble", |g| g.refused(|g| g.assemble(&array, Mdadm)));
+    guest.step("plug in", |g| drop(g.plug_in(&disks)));
     guest.step("stop", |g| g.either_way(|g| g.stop(&array, Ioctl)));
+    guest.step("assemble", |g| g.refused(|g| g.assemble(&array, Mdadm)));
+    guest.step("stop again", |g| g.either_way(|g| g.stop(&array, Ioctl)));
     guest.step("say so", |g| g.either_way(|g| g.assemble_with(&array, "--update=layout-alternate")));
 
     assert_story!(guest);

@@ -214,17 +214,16 @@ impl Redaction {
 
     /// What an attribute of sysfs reads; `syncs` says whether a resync or one of its kin is under way on its array.
     pub fn attribute(&self, path: &str, value: &str, syncs: bool) -> String {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let checkpoint = match name {
-            "sync_completed" | "resync_start" => true,
-            // Of a member that is not being recovered it says `none`.
+        let lucky = match path.rsplit('/').next().unwrap_or_default() {
+            "sync_completed" | "resync_start" => syncs,
+            // Of an array that is not being reshaped it says `none`.
+            "reshape_position" => syncs && value != "none",
+            // Of a member that was not being recovered it says `none`; of a journal where it begins, which has the same place in
+            // memory (`struct md_rdev` of drivers/md/md.h).
             "recovery_start" => value != "none" && value != "0",
             _ => false,
         };
-        match !self.transparent && syncs && checkpoint {
-            true => "PROGRESS".to_owned(),
-            false => self.text(value),
-        }
+        if lucky && !self.transparent { "PROGRESS".to_owned() } else { self.text(value) }
     }
 
     /// A property of a uevent, unless it is left out.
@@ -254,7 +253,7 @@ impl Redaction {
 
     /// The kernel's messages of a step, a line each, as far as they do not depend on luck.
     pub fn messages(&self, lines: Vec<String>) -> Vec<String> {
-        if self.transparent { lines } else { messages::without_races(lines) }
+        if self.transparent { lines } else { messages::reports_in_short(&messages::without_races(lines)) }
     }
 
     /// The uevents of a step as far as they do not depend on luck.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 use mdlab::metadata::{Features, Format, Superblock, Superblock1};
-use mdlab::{Array, Guest, Level, Report, Tool, mib};
+use mdlab::{Array, Guest, Level, Report, Tool, Version, mib};
 use rstest::rstest;
 
 use super::text::{Line, line, whole};
@@ -108,10 +108,15 @@ fn disagreements(guest: &mut Guest, disks: &[String], batch: &[Vec<u8>]) -> Vec<
     disks.iter().zip(batch).for_each(|(disk, bytes)| guest.put_at(disk, PLACE, bytes));
     let mut reports = Vec::new();
     guest.untraced(|guest| reports = guest.examine_all(disks));
-    batch.iter().zip(reports).filter_map(|(bytes, report)| disagreement(bytes, report.as_ref())).collect()
+    let truncated = if guest.mdadm() < TRUNCATES { "" } else { " TRUNCATED DEVICE" };
+    batch.iter().zip(reports).filter_map(|(bytes, report)| disagreement(bytes, report.as_ref(), truncated)).collect()
 }
 
-fn disagreement(bytes: &[u8], report: Option<&Report>) -> Option<String> {
+/// The first mdadm of the grid that says of disks that are smaller than what their superblocks are about, as these are, that
+/// they are truncated.
+const TRUNCATES: Version = Version { major: 4, minor: 4 };
+
+fn disagreement(bytes: &[u8], report: Option<&Report>, truncated: &str) -> Option<String> {
     let decoded = match Superblock::decode(Format::V1_2, bytes) {
         // mdlab shows what is not where it says it is; mdadm does not (`load_super1` of super1.c).
         Ok(Superblock::V1(superblock)) if superblock.super_offset == PLACE / 512 => Some(superblock),
@@ -120,7 +125,7 @@ fn disagreement(bytes: &[u8], report: Option<&Report>) -> Option<String> {
     match (decoded, report) {
         (None, None) => None,
         (Some(superblock), Some(report)) => {
-            let missing = lines(&superblock).into_iter().find(|line| !says(report, line));
+            let missing = lines(&superblock).into_iter().find(|line| !says(report, line, truncated));
             missing.map(|line| format!("mdlab alone: {}\n  {:?}\n  {report:?}", whole(&line), superblock))
         }
         (Some(superblock), None) => Some(format!("mdadm sees none where mdlab sees {superblock:?}")),
@@ -128,10 +133,10 @@ fn disagreement(bytes: &[u8], report: Option<&Report>) -> Option<String> {
     }
 }
 
-/// Whether mdadm says this. Of these disks, which are smaller than what their superblocks are about, 4.4 says that too.
-fn says(report: &Report, line: &Line) -> bool {
-    let truncated = (line.0.clone(), format!("{} TRUNCATED DEVICE", line.1));
-    report.lines().contains(line) || report.lines().contains(&truncated)
+/// Whether mdadm says this, with that behind it perhaps.
+fn says(report: &Report, (name, value): &Line, truncated: &str) -> bool {
+    let truncated = (name.clone(), format!("{value}{truncated}"));
+    [&(name.clone(), value.clone()), &truncated].iter().any(|line| report.lines().contains(line))
 }
 
 /// Lines of `mdadm --examine` that depend on one field each, and on nothing that was not altered.

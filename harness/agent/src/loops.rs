@@ -14,7 +14,7 @@ use crate::failure::{Attempt, Failure};
 pub(crate) const BACKING: &str = "/backing";
 
 /// Most devices of one guest.
-const MOST: usize = 32;
+const MOST: u64 = 32;
 
 /// Memory that must stay free for the kernel and the programs.
 const RESERVE: u64 = 32 << 20;
@@ -35,16 +35,18 @@ struct Attached {
 impl Loops {
     /// Attaches `count` devices of `bytes` each; returns their nodes.
     pub(crate) fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
-        self.check(count, bytes)?;
+        self.check(count.into(), bytes, bytes.checked_mul(count.into()))?;
         (0..count).map(|_| self.attach_next(bytes, None)).collect()
     }
 
     /// Attaches files that lie in [`BACKING`] already, and has the kernel announce the devices as it does disks that are
     /// plugged in: by `add`. What a loop device says for itself is `change`, which is no new disk to mdadm 4.4
     /// (udev-md-raid-assembly.rules).
-    pub(crate) fn plug_in(&mut self, files: &[String], bytes: u64) -> Result<Vec<String>, Failure> {
-        self.check(files.len() as u32, bytes)?;
-        let attached = files.iter().map(|file| self.attach_next(bytes, Some(Path::new(file))));
+    pub(crate) fn plug_in(&mut self, files: &[(String, u64)]) -> Result<Vec<String>, Failure> {
+        let sizes = || files.iter().map(|(_, bytes)| *bytes);
+        let all = sizes().try_fold(0, u64::checked_add);
+        sizes().try_for_each(|bytes| self.check(files.len() as u64, bytes, all))?;
+        let attached = files.iter().map(|(file, bytes)| self.attach_next(*bytes, Some(Path::new(file))));
         let nodes = attached.collect::<Result<Vec<String>, Failure>>()?;
         for node in &nodes {
             let path = node.replace("/dev/", "/sys/block/") + "/uevent";
@@ -58,16 +60,17 @@ impl Loops {
         self.attached.iter().map(|attached| attached.node.as_str())
     }
 
-    fn check(&self, count: u32, bytes: u64) -> Result<(), Failure> {
+    /// Whether there can be so many more, one of them of so many bytes, and all of them of so many.
+    fn check(&self, count: u64, bytes: u64, more: Option<u64>) -> Result<(), Failure> {
         let refuse = |why| Err(Failure::refuse(format!("attach `{count}` loop devices of `{bytes}` bytes"), why));
-        if count == 0 || self.attached.len() + count as usize > MOST {
+        if count == 0 || self.attached.len() as u64 + count > MOST {
             return refuse(format!("expected 1 to {MOST} devices in all, {} are attached", self.attached.len()));
         }
         if bytes == 0 || !bytes.is_multiple_of(512) {
             return refuse("expected whole sectors of 512 bytes".into());
         }
         let all = self.attached.iter().map(|attached| attached.bytes).sum::<u64>();
-        let all = bytes.checked_mul(count.into()).and_then(|more| more.checked_add(all));
+        let all = more.and_then(|more| more.checked_add(all));
         let room = room()?;
         match all {
             Some(all) if all <= room => Ok(()),

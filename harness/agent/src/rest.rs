@@ -22,12 +22,16 @@ const DEFAULT: u64 = 120;
 /// How often tasks are looked at. One that has run meanwhile does not hang.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits until no task is left of those that wait uninterruptibly, but for one that is known to hang. At the bound the kernel
-/// has said of the others where they are.
+/// How long one that is known to hang is watched, as a part of what the kernel lets pass before it reports it.
+const KNOWN: u32 = 48;
+
+/// Waits until no task is left of those that wait uninterruptibly, but for one that is known to hang: it has to go on hanging.
+/// At the bound the kernel has said of the others where they are.
 pub(crate) fn rest(machine: &mut Machine, hanging: Option<&str>) -> Result<Reply, Failure> {
     let is_known = |task: &Blocked| hanging.is_some_and(|name| task.name.starts_with(name));
-    let (known, others): (Vec<_>, Vec<_>) = processes::blocked().into_iter().partition(is_known);
+    let (mut known, others): (Vec<_>, Vec<_>) = processes::blocked().into_iter().partition(is_known);
     let mut blocked = accuse(machine, others)?;
+    outlast(machine, &mut known, patience() / KNOWN)?;
     blocked.extend(known.into_iter().map(|task| task.name));
     Ok(Reply::Rested { taint: observe::taint()?, blocked })
 }
@@ -35,7 +39,16 @@ pub(crate) fn rest(machine: &mut Machine, hanging: Option<&str>) -> Result<Reply
 /// Gives the kernel the time to report tasks that wait uninterruptibly; returns those that wait all the same, of whom it then
 /// says where they are, also if it does not count them as hung: those that could be killed.
 pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result<Vec<String>, Failure> {
-    let deadline = Deadline::after(patience());
+    outlast(machine, &mut blocked, patience())?;
+    if !blocked.is_empty() {
+        processes::log_blocked();
+    }
+    Ok(blocked.into_iter().map(|task| task.name).collect())
+}
+
+/// Leaves those that still wait after so much time, if any.
+fn outlast(machine: &mut Machine, blocked: &mut Vec<Blocked>, time: Duration) -> Result<(), Failure> {
+    let deadline = Deadline::after(time);
     while !blocked.is_empty() && !deadline.passed() {
         let look = Deadline::after(LOOK);
         while !look.passed() {
@@ -43,10 +56,7 @@ pub(crate) fn accuse(machine: &mut Machine, mut blocked: Vec<Blocked>) -> Result
         }
         blocked.retain(Blocked::waits_on);
     }
-    if !blocked.is_empty() {
-        processes::log_blocked();
-    }
-    Ok(blocked.into_iter().map(|task| task.name).collect())
+    Ok(())
 }
 
 /// How long a task may wait uninterruptibly until the kernel has reported it. Its watchdog looks every so many seconds for

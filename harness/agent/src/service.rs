@@ -36,8 +36,8 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
             let nodes = machine.loops.attach(count, bytes)?;
             attached(machine, nodes)
         }
-        Request::PlugIn { files, bytes } => {
-            let nodes = machine.loops.plug_in(&files, bytes)?;
+        Request::PlugIn(files) => {
+            let nodes = machine.loops.plug_in(&files)?;
             attached(machine, nodes)
         }
         Request::Run(command) => command::run(machine, &command),

@@ -6,7 +6,7 @@ use super::Guest;
 use crate::choice::Choice;
 use crate::tool::ToolSource;
 
-/// Disks that were taken out of a machine, all of one size.
+/// Disks that were taken out of a machine.
 pub struct Disks(Vec<Vec<u8>>);
 
 impl Guest {

@@ -1,5 +1,7 @@
 //! What the kernel says by luck.
 
+use mdlab_vm::Report;
+
 /// What md says of a disk that it cannot have, and why: somebody else has it (`md_import_device` of drivers/md/md.c).
 const REFUSED: &str = "md: could not open ";
 const BUSY: &str = "md: md_import_device returned -16";
@@ -16,9 +18,80 @@ pub(super) fn without_races(lines: Vec<String>) -> Vec<String> {
     lines.into_iter().zip(kept).filter_map(|(line, kept)| kept.then_some(line)).collect()
 }
 
+/// How many bytes of a line are its level.
+const LEVEL: usize = 7;
+
+/// The lines with what the kernel reports of itself in short: registers, addresses and the rest of a stack are those of one
+/// build, if not of one run. What is wrong stays, and the functions through which it came to that.
+pub(super) fn reports_in_short(lines: &[String]) -> Vec<String> {
+    let messages: Vec<&str> = lines.iter().map(|line| line.get(LEVEL..).unwrap_or_default()).collect();
+    let mut reports = Report::all(messages.iter().copied()).into_iter().peekable();
+    let (mut short, mut at) = (Vec::new(), 0);
+    while at < lines.len() {
+        let of = |report: &Report| report.text.lines().zip(&messages[at..]).all(|(one, other)| one == *other);
+        match reports.next_if(of) {
+            Some(report) => {
+                short.push(lines[at][..LEVEL].to_owned() + &lasting(&report.title));
+                let functions = report.text.lines().filter_map(function);
+                short.extend(functions.map(|name| format!("{:LEVEL$}  {name}", "")));
+                at += report.text.lines().count();
+            }
+            None => {
+                short.push(lines[at].clone());
+                at += 1;
+            }
+        }
+    }
+    short
+}
+
+/// The function that a line of a stack names: ` md_ioctl+0x1a3/0x2b0 [md_mod]`. Of those with a `?` the kernel is not sure.
+fn function(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix(' ')?.split_once("+0x")?;
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)).then_some(name)
+}
+
+/// A line without places in code and numbers of processes: `WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:5390 f+0x1/0x2`.
+fn lasting(title: &str) -> String {
+    let mut before = "";
+    let word = |word| {
+        let shown = if before == "PID:" { "PID" } else { word };
+        before = word;
+        shown.split("+0x").next().unwrap_or_default()
+    };
+    title.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_is_what_is_wrong_and_how_it_came_to_it() {
+        let lines = [
+            "info   md: md0 stopped.",
+            "warn   ------------[ cut here ]------------",
+            "warn   WARNING: CPU: 0 PID: 152 at mm/page_alloc.c:5390 __alloc_pages+0x1b6/0x330",
+            "warn   RIP: 0010:__alloc_pages+0x1b6/0x330",
+            "warn   RSP: 0018:ffffb0f9c0143a58 EFLAGS: 00010246",
+            "warn   Call Trace:",
+            "warn    <TASK>",
+            "warn    kmalloc_large_node+0x7a/0x160",
+            "warn    ? exc_page_fault+0x70/0x170",
+            "warn    md_ioctl+0x1a3/0x2b0 [md_mod]",
+            "warn    </TASK>",
+            "warn   ---[ end trace 0000000000000000 ]---",
+            "info   md/raid1:md0: active",
+        ];
+        let expected = [
+            "info   md: md0 stopped.",
+            "warn   WARNING: CPU: 0 PID: PID at mm/page_alloc.c:5390 __alloc_pages",
+            "         kmalloc_large_node",
+            "         md_ioctl",
+            "info   md/raid1:md0: active",
+        ];
+        assert_eq!(reports_in_short(&lines.map(str::to_owned)), expected);
+    }
 
     #[test]
     fn a_disk_that_is_taken_is_no_news_and_one_that_is_missing_is() {

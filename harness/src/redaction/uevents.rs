@@ -2,34 +2,34 @@
 
 use mdlab_protocol::{Uevent, UeventSource};
 
-/// Says that somebody asked for an event, and who.
-const TOKEN: &str = "SYNTH_UUID";
+/// Says that somebody asked for an event.
+const ASKED_FOR: &str = "SYNTH_UUID";
 
 /// The uevents of a step, without it.
 ///
 /// udev works on several devices at once, and the order in which it is done with them means nothing: they are sorted by their
 /// sequence numbers. It also has the kernel announce a synthetic `change` whenever somebody has written to a device and closed
 /// it, unless it is still busy with the one before (Documentation/ABI/testing/sysfs-uevent; the watch of 60-block.rules): how
-/// many there are, when, and what each saw of the device, depends on that. They come last, once for each device, without what
-/// udev saw.
-pub(super) fn without_luck(events: Vec<Uevent>) -> Vec<Uevent> {
-    let (mut synthetic, mut events): (Vec<Uevent>, Vec<Uevent>) =
-        events.into_iter().partition(|event| event.property(TOKEN).is_some());
+/// many there are, when, and whether there is one at all, depends on that. They are left out; who wrote, the system calls say.
+/// And when udev comes to look at a disk of md's that was added, it may run already or not yet: what it is, the `change` says
+/// by which md announces that it runs (`md_run` and `do_md_run` in drivers/md/md.c).
+pub(super) fn without_luck(mut events: Vec<Uevent>) -> Vec<Uevent> {
+    events.retain(|event| event.property(ASKED_FOR).is_none());
+    for event in events.iter_mut().filter(|event| is_new_array(event)) {
+        event.properties.retain(|(name, _)| LASTING.contains(&name.as_str()));
+    }
     events.sort_by_key(|event| (sequence(event), event.source == UeventSource::Udev));
     events.iter_mut().for_each(|event| event.properties.sort());
-    for event in &mut synthetic {
-        event.properties.retain(|(name, _)| ["ACTION", "DEVPATH", "SUBSYSTEM", TOKEN].contains(&name.as_str()));
-        // Whoever asked for it: since systemd 258 udev gives its own requests random numbers.
-        let asked = event.properties.iter_mut().filter(|(name, _)| name == TOKEN);
-        asked.for_each(|(_, token)| "0".clone_into(token));
-        event.properties.sort();
-    }
-    let property = |event: &Uevent, name| event.property(name).unwrap_or_default().to_owned();
-    let whose =
-        |event: &Uevent| (property(event, "DEVPATH"), property(event, "ACTION"), event.source == UeventSource::Udev);
-    synthetic.sort_by_key(whose);
-    synthetic.dedup_by_key(|event| whose(event));
-    [events, synthetic].concat()
+    events
+}
+
+/// What is known of a new disk, whenever udev looks at it.
+const LASTING: [&str; 4] = ["ACTION", "DEVPATH", "SUBSYSTEM", "SEQNUM"];
+
+fn is_new_array(event: &Uevent) -> bool {
+    let is = |name, value| event.property(name) == Some(value);
+    let path = event.property("DEVPATH").unwrap_or_default();
+    event.source == UeventSource::Udev && is("ACTION", "add") && path.starts_with("/devices/virtual/block/md")
 }
 
 fn sequence(event: &Uevent) -> u64 {
@@ -41,21 +41,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn synthetic_changes_are_shown_once_and_last() {
+    fn what_udev_asks_for_itself_is_left_out_and_the_rest_is_sorted() {
         let event = |source, seqnum: &str, more: &[(&str, &str)]| {
             let mut properties = vec![("DEVPATH", "/block/loop0"), ("ACTION", "change"), ("SEQNUM", seqnum)];
             properties.extend(more);
             let owned = properties.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
             Uevent { source, properties: owned.collect() }
         };
-        let synthetic = [(TOKEN, "0"), ("ID_FS_TYPE", "linux_raid_member")];
         let (kernel, udev) = (UeventSource::Kernel, UeventSource::Udev);
-        let first = event(kernel, "7", &synthetic);
-        let done = event(udev, "7", &synthetic);
-        let real = event(kernel, "8", &[]);
-        let second = event(kernel, "9", &[(TOKEN, "ca802be9-b9ac-4254-b4eb-0a5ed5ad4c6f")]);
-        let shown = without_luck(vec![second, done, first, real]);
-        let shown: Vec<_> = shown.iter().map(|event| (event.source, event.property(TOKEN))).collect();
-        assert_eq!(shown, [(kernel, None), (kernel, Some("0")), (udev, Some("0"))]);
+        // Since systemd 258 udev gives its own requests random numbers.
+        let token = [(ASKED_FOR, "ca802be9-b9ac-4254-b4eb-0a5ed5ad4c6f")];
+        let events = vec![
+            event(udev, "8", &[]),
+            event(kernel, "7", &[(ASKED_FOR, "0")]),
+            event(udev, "7", &[(ASKED_FOR, "0")]),
+            event(kernel, "9", &token),
+            event(kernel, "8", &[]),
+        ];
+        let shown = without_luck(events);
+        let shown: Vec<_> = shown.iter().map(|event| (event.source, event.property("SEQNUM"))).collect();
+        assert_eq!(shown, [(kernel, Some("8")), (udev, Some("8"))]);
+    }
+
+    #[test]
+    fn what_udev_sees_of_a_new_array_is_luck_and_what_it_sees_later_is_not() {
+        let event = |action: &str| {
+            let properties = [("ACTION", action), ("DEVPATH", "/devices/virtual/block/md0"), ("MD_LEVEL", "raid1")];
+            let owned = properties.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Uevent { source: UeventSource::Udev, properties: owned.collect() }
+        };
+        let shown = without_luck(vec![event("add"), event("change")]);
+        let levels: Vec<_> = shown.iter().map(|event| event.property("MD_LEVEL")).collect();
+        assert_eq!(levels, [None, Some("raid1")]);
     }
 }

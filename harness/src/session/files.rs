@@ -49,9 +49,8 @@ impl Session {
         Ok(image)
     }
 
-    /// Attaches disks that hold this to the next loop devices, all of one size.
+    /// Attaches disks that hold this to the next loop devices.
     pub(crate) fn plug_in(&mut self, images: &[Vec<u8>]) -> Result<Vec<String>, Failure> {
-        let bytes = images.first().map_or(0, Vec::len) as u64;
         let mut files = Vec::new();
         for (number, image) in images.iter().enumerate() {
             let path = format!("/backing/moved{number}");
@@ -62,13 +61,14 @@ impl Session {
                     self.put_at(&path, offset, piece)?;
                 }
             }
-            files.push(path);
+            files.push((path, image.len() as u64));
         }
-        let nodes = match self.ask(Request::PlugIn { files, bytes })? {
+        let sizes: Vec<u64> = files.iter().map(|(_, bytes)| *bytes).collect();
+        let nodes = match self.ask(Request::PlugIn(files))? {
             Reply::Attached(nodes) => nodes,
             other => return Err(self.unexpected("plug disks in", &other)),
         };
-        self.disks.extend(nodes.iter().map(|node| (node.clone(), bytes)));
+        self.disks.extend(nodes.iter().cloned().zip(sizes));
         Ok(nodes)
     }
 
