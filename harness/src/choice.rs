@@ -53,7 +53,8 @@ impl Choice {
 
     /// The options of the command line that make this choice.
     pub fn options(&self) -> String {
-        let mut text = format!("--kernel {} --mdadm {}", self.kernel, self.tool);
+        let [kernel, tool] = [self.kernel.to_string(), self.tool.to_string()];
+        let mut text = format!("--kernel {} --mdadm {}", shell_words::quote(&kernel), shell_words::quote(&tool));
         if self.accel != AccelChoice::default() {
             text.push_str(&format!(" --accel {}", self.accel));
         }
@@ -75,5 +76,17 @@ fn variable<T, E: std::fmt::Display>(name: &str, read: fn(&str) -> Result<T, E>)
             read(&text).map(Some).map_err(|error| Failure::usage(format!("read the variable {name}: {error}")))
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_can_be_pasted_into_a_shell() {
+        let kernel = "tree:/my kernels/linux".parse().unwrap();
+        let choice = Choice::new(Some(kernel), None, None, Some(3)).unwrap();
+        assert_eq!(choice.options(), "--kernel 'tree:/my kernels/linux' --mdadm debian:bookworm --seed 3");
     }
 }

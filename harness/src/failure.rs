@@ -44,7 +44,8 @@ impl Class {
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        // Tables have it padded.
+        f.pad(match self {
             Self::Drift => "drift",
             Self::Usage => "usage",
             Self::Kernel => "kernel",

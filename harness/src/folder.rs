@@ -66,23 +66,30 @@ pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<()
     file.flush().map_err(|error| failed(&error))
 }
 
-/// All recordings below a folder, by the names of their scenarios.
+/// All recordings below a folder, in the order in which the test forked its guests, on whichever machines.
 pub(crate) fn recordings(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let list = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
-        let mut paths = folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        paths.sort();
-        Ok(paths)
+        folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()
     };
     let read = || -> std::io::Result<Vec<Vec<u8>>> {
-        let mut recordings = Vec::new();
-        for machine in list(folder)? {
-            for scenario in list(&machine)? {
-                recordings.push(fs::read(scenario.join(RECORDING))?);
-            }
-        }
-        Ok(recordings)
+        let machines = list(folder)?;
+        let guests = machines.iter().map(|machine| list(machine)).collect::<std::io::Result<Vec<_>>>()?;
+        let mut guests = guests.concat();
+        guests.sort_by_cached_key(|guest| (number(guest), guest.clone()));
+        guests.iter().map(|guest| fs::read(guest.join(RECORDING))).collect()
     };
     read().map_err(|error| Failure::infra(format!("read the recordings in `{}`: {error}", folder.display())))
+}
+
+/// Which of its test's guests left a folder.
+fn number(guest: &Path) -> u32 {
+    let name = guest.file_name().unwrap_or_default().to_string_lossy();
+    name.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
+}
+
+/// What the folder of a test's guest is called: the second guest has one of its own, `-2`.
+pub(crate) fn of_guest(test: &str, number: u32) -> String {
+    if number == 1 { test.to_owned() } else { format!("{test}-{number}") }
 }
 
 /// Makes a folder, and those above it.
@@ -90,5 +97,21 @@ pub(crate) fn make(folder: PathBuf) -> Result<PathBuf, Failure> {
     match fs::create_dir_all(&folder) {
         Ok(()) => Ok(folder),
         Err(error) => Err(Failure::infra(format!("make the folder `{}`: {error}", folder.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_come_in_the_order_of_the_guests() {
+        let folder = tempfile::tempdir().unwrap();
+        for (machine, number) in [("linux-7.2", 1), ("linux-5.10", 2), ("linux-6.1", 10)] {
+            let guest = folder.path().join(machine).join(file_name(&of_guest("travel::grows", number)));
+            fs::create_dir_all(&guest).unwrap();
+            fs::write(guest.join(RECORDING), number.to_string()).unwrap();
+        }
+        assert_eq!(recordings(folder.path()).unwrap(), [b"1".to_vec(), b"2".to_vec(), b"10".to_vec()]);
     }
 }

@@ -330,12 +330,9 @@ impl Title {
         Self { test: std::thread::current().name().unwrap_or("scenario").to_owned(), number: FORKED.get() }
     }
 
-    /// What its evidence is named after: the test's second guest leaves it in a folder of its own, `-2`.
+    /// What its evidence is named after.
     fn folder(&self) -> String {
-        match self.number {
-            1 => self.test.clone(),
-            number => format!("{}-{number}", self.test),
-        }
+        folder::of_guest(&self.test, self.number)
     }
 }
 

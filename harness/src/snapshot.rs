@@ -113,6 +113,11 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     let versions = recording.machine.versions().map_err(Failure::infra);
     let (linux, mdadm) = guest.expect(versions);
     let runs = Since::new(linux, mdadm);
+    if !Since::EVER.reaches(runs) {
+        let text =
+            format!("{runs} is older than what snapshots begin with, {}: `mdlab compare` does without", Since::EVER);
+        guest.expect::<()>(Err(Failure::usage(text)));
+    }
     let mut known = false;
     let mut drifted = Vec::new();
     for channel in Channel::ALL {

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, Program, RamDisk, Result, Suite, child};
+use mdlab_vm::child::{End, bounded};
+use mdlab_vm::{Cache, Digest, Error, Kernel, Notice, Packages, Program, RamDisk, Result, Suite};
+use nix::sys::signal::Signal;
 
 use crate::choice::DEFAULT_SUITE;
 use crate::tool::ToolSource;
@@ -98,6 +101,9 @@ const AT_HAND: [&str; 10] = [
 
 /// Suites around a binary of the user's, the preferred one first: each has newer libraries than the one before.
 const SUITES: [&str; 3] = [DEFAULT_SUITE, "trixie", "sid"];
+
+/// How long a binary of the user's may take to say its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A user space at hand.
 pub(crate) struct Userland {
@@ -220,10 +226,12 @@ fn satisfying(program: &Program, path: &Path, cache: &Cache, notice: Notice) -> 
 fn version_of(mut command: Command, path: &Path) -> Result<String> {
     let failed = |cause: String| Error::usage(format!("run `{} --version`: {cause}", path.display()));
     command.arg("--version");
-    let output = child::output(command).map_err(|error| failed(error.to_string()))?;
+    let ran = bounded(command, VERSION_LIMIT, None, Signal::SIGKILL);
+    let (end, _, text) = ran.map_err(|error| failed(error.to_string()))?;
+    if end != End::Itself {
+        return Err(failed(format!("it did not end within {} s", VERSION_LIMIT.as_secs())));
+    }
     // mdadm prints `mdadm - v4.2 - 2021-12-30 - Debian 4.2-5`, on its standard error.
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
     let version = text.split_once(" v").and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
     let version = version.filter(|version| version.starts_with(|first: char| first.is_ascii_digit()));
     version.ok_or_else(|| failed(format!("expected `mdadm - vVERSION`, got `{}`", text.trim())))

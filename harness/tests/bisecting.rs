@@ -4,16 +4,22 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use mdlab_vm::Cache;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 mod built;
+mod until;
 mod workspace;
 
 use built::tree;
+use until::until;
 use workspace::{mdlab, said};
 
 /// What is run on each revision.
@@ -174,9 +180,45 @@ fn what_cannot_be_told_apart_is_said() {
     assert!(text.contains("another search is at work with it; wait for it, or search in a clone"), "{text}");
     drop(lock);
 
+    // A tree that is checked out can be built by itself.
+    history.git(&["checkout", "--quiet", "v1"]);
+    let build = |options: &[&str]| {
+        let tree = history.repository();
+        let mut command = mdlab(&[&["kernel", "build", tree.to_str().unwrap()], options].concat());
+        let output = command.env("MDLAB_CACHE", history.0.path().join("cache")).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (status, text) = build(&["--variant", "debug", "--md", "built-in"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("built Linux 6.1.") && text.contains(" s; to run it:\n  --kernel tree:"), "{text}");
+    history.git(&["checkout", "--quiet", "v2"]);
+    let (status, text) = build(&[]);
+    assert_eq!(status, Some(4), "{text}");
+    assert!(text.contains("raid1.c:1: error"), "{text}");
+
     for end in [["--good", "v2", "--bad", "v3"], ["--good", "v1", "--bad", "v2"]] {
         let (status, text) = history.bisect(&end);
         assert_eq!(status, Some(2), "{text}");
         assert!(text.contains("raid1.c:1: error"), "{text}");
     }
+}
+
+/// A worktree belongs to the user's repository, and a compiler to nobody once make has been killed.
+#[test]
+fn a_search_that_is_interrupted_leaves_nothing() {
+    let history = History::new();
+    let begun = history.0.path().join("begun");
+    history.commit("v1", &format!("echo $$$$ > {}.new; mv {0}.new {0}; exec sleep 1000", begun.display()));
+    let tree = history.repository();
+    let mut command = mdlab(&["bisect", JUDGED, "--tree", tree.to_str().unwrap(), "--good", "v1", "--bad", "v1"]);
+    command.env("MDLAB_CACHE", history.0.path().join("cache")).stderr(Stdio::piped());
+    let search = command.spawn().unwrap();
+    let compiler = until(|| fs::read_to_string(&begun).ok()?.trim().parse().ok().map(Pid::from_raw));
+    assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 2);
+    kill(Pid::from_raw(search.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let ended = search.wait_with_output().unwrap();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}", said(&ended));
+    assert!(said(&ended).contains("the search did not come to its end: SIGTERM came"), "{}", said(&ended));
+    assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 1);
+    until(|| (kill(compiler, None) == Err(Errno::ESRCH)).then_some(()));
 }

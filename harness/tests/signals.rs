@@ -60,15 +60,22 @@ fn nothing_is_left_of_a_run_that_was_ended() {
 #[test]
 fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
     has_a_machine();
-    let mut command = workspace::mdlab(&["run", "resyncs", "--jobs", "1"]);
-    let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let qemu = until(|| qemu_of(run.id()));
-    kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-    let ended = run.wait_with_output().unwrap();
-    let said = workspace::said(&ended);
-    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{said}");
-    assert!(said.contains("mdlab: infra: not all scenarios were run: SIGINT came"), "{said}");
-    until(|| is_gone(qemu).then_some(()));
+    let machine = ["--mdadm", "debian:bookworm", "--kernel", "debian:bookworm"];
+    for (command, more, expected) in [
+        ("run", &[][..], "not all scenarios were run: SIGINT came"),
+        ("matrix", &machine, " runs were made: SIGINT came"),
+        ("compare", &[&machine[..], &machine[2..]].concat(), "not all runs were made: SIGINT came"),
+    ] {
+        let mut command = workspace::mdlab(&[&[command, "resyncs", "--jobs", "1"], more].concat());
+        let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let qemu = until(|| qemu_of(run.id()));
+        kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        let ended = run.wait_with_output().unwrap();
+        let said = workspace::said(&ended);
+        assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{said}");
+        assert!(said.contains(expected), "{said}");
+        until(|| is_gone(qemu).then_some(()));
+    }
 }
 
 /// It says how far it got, and does not wait for what would have come to no end.

@@ -4,9 +4,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Context, Error, Notice, Result};
 use crate::scratch::Scratch;
+
+/// What was used so lately is used again: by the next machine of a grid, by the next step of a search.
+const RECENT: Duration = Duration::from_secs(3600);
 
 /// A folder of one user, mode 0700, that any number of processes share.
 #[derive(Clone, Debug)]
@@ -28,6 +32,10 @@ impl Cache {
     /// Opens a cache in a folder, which is made if it is not there.
     pub fn at(root: &Path) -> Result<Self> {
         let mend = |error: Error| Error::infra(format!("{}; name another folder in MDLAB_CACHE", error.message));
+        // Its paths stand in command lines and environments.
+        if root.to_str().is_none() {
+            return Err(Error::usage(format!("use the cache folder `{}`: expected a path in UTF-8", root.display())));
+        }
         let make = || -> Result<PathBuf> {
             DirBuilder::new().recursive(true).mode(0o700).create(root).context("make the cache folder", root)?;
             // A file that vanishes with its descriptor: proof that the folder can be written, now and not in mid-boot.
@@ -58,7 +66,7 @@ impl Cache {
     }
 
     /// Waits until no other process works on an entry, nor looks at it. Whoever works is bounded: a boot by its limit, a
-    /// download by apt's time-outs.
+    /// download by apt's time-outs, the build of a kernel by its own.
     pub(crate) fn lock(&self, name: &str, notice: Notice) -> Result<File> {
         let file = self.lock_file(name)?;
         if file.try_lock().is_err() {
@@ -110,6 +118,29 @@ impl Cache {
         Ok(path)
     }
 
+    /// Removes the entries of a folder that were used longest ago, but for so many, and for those that were used in the last hour
+    /// or are at work. An entry is as old as this file of its own. Whoever has its files open keeps them.
+    pub fn discard_oldest(&self, folder: &str, file: &str, most: usize) -> Result<()> {
+        let path = self.path(folder);
+        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for entry in path.read_dir().context("list", &path)?.flatten() {
+            if let Ok(used) = entry.path().join(file).metadata().and_then(|metadata| metadata.modified()) {
+                entries.push((used, entry.path()));
+            }
+        }
+        entries.sort();
+        let surplus = entries.len().saturating_sub(most);
+        for (used, entry) in entries.into_iter().take(surplus) {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            // Of a clock that was set back nothing follows.
+            let is_old = used.elapsed().is_ok_and(|age| age > RECENT);
+            if is_old && self.lock_file(&format!("{folder}/{name}"))?.try_lock().is_ok() {
+                fs::remove_dir_all(&entry).context("remove", &entry)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores a small file, whole or not at all.
     pub(crate) fn store(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         let path = self.path(name);
@@ -117,5 +148,35 @@ impl Cache {
         file.write_all(bytes).context("write", &path)?;
         file.persist(&path).context("make", &path)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path()).unwrap();
+        let now = SystemTime::now();
+        // Hours since each was used; `5` is at work.
+        for hours in [0, 1, 2, 3, 4, 5] {
+            let folder = cache.folder(&format!("kept/{hours}")).unwrap();
+            let file = File::create(folder.join("manifest")).unwrap();
+            file.set_modified(now - RECENT * hours).unwrap();
+        }
+        let at_work = cache.lock_file("kept/5").unwrap();
+        at_work.lock().unwrap();
+        cache.discard_oldest("kept", "manifest", 3).unwrap();
+        let left = || {
+            let mut names: Vec<_> = cache.path("kept").read_dir().unwrap().flatten().map(|e| e.file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(), ["0", "1", "2", "5"]);
+        drop(at_work);
+        cache.discard_oldest("kept", "manifest", 0).unwrap();
+        assert_eq!(left(), ["0"]);
     }
 }

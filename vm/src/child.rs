@@ -12,6 +12,10 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
+mod bounded;
+
+pub use bounded::{End, bounded};
+
 /// Has a program get a signal when the thread that starts it ends (PR_SET_PDEATHSIG of prctl(2)): that thread has to
 /// wait for it. What the program starts in its turn gets none, and has to notice: apt's methods do at once. cargo,
 /// below `cargo nextest list`, does when it has nobody to tell what it has built: it builds on as far as it has begun,
@@ -31,10 +35,15 @@ pub fn end_with_parent(command: &mut Command, signal: Signal) {
 pub fn output(command: impl Into<Command>) -> std::io::Result<Output> {
     let mut command = command.into();
     end_with_parent(&mut command, Signal::SIGTERM);
-    command.output().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => lacking(&command).map_or(error, |what| Error::new(ErrorKind::NotFound, what)),
+    command.output().map_err(|error| explained(error, &command))
+}
+
+/// A failure to start a program, in words that say what there was not.
+fn explained(error: Error, command: &Command) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => lacking(command).map_or(error, |what| Error::new(ErrorKind::NotFound, what)),
         _ => error,
-    })
+    }
 }
 
 /// What there was not, if it is not the program's own file: the system's words leave open which file is meant.

@@ -62,9 +62,13 @@ impl Error {
         Self::new(Class::Infra, message)
     }
 
-    /// Debian does not have it.
+    /// Debian does not have it: a suite of that name never, as far as one knows, a package not any more.
     pub(crate) fn unavailable(what: Unavailable, message: impl Into<String>) -> Self {
-        Self { unavailable: Some(what), ..Self::usage(message) }
+        let class = match what {
+            Unavailable::Suite => Class::Usage,
+            Unavailable::Package => Class::Infra,
+        };
+        Self { unavailable: Some(what), ..Self::new(class, message) }
     }
 
     /// Adds the console as evidence.

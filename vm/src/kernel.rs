@@ -146,6 +146,12 @@ impl Kernel {
         }
     }
 
+    /// Whether its modules are as a compiler left them, with ten times their size in them for a debugger. Installed ones may
+    /// bear a signature at their end, which must stay where it is.
+    pub(crate) fn has_raw_modules(&self) -> bool {
+        matches!(self.modules, Modules::Built(_))
+    }
+
     /// Has `lib/modules/RELEASE` below a folder lead to its modules, and returns that, if it has any.
     pub(crate) fn lay_out_modules(&self, base: &Path) -> Result<Option<PathBuf>> {
         let parent = base.join("lib/modules");

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Seek;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::unistd::{Uid, User};
@@ -121,7 +121,7 @@ impl Stored {
         let (boot, asked) = (image.boot, image.asked);
         store(cache, name, recipe, image)?;
         let made = Some(Made { boot, keep: asked.elapsed() });
-        discard_oldest(cache, name)?;
+        cache.discard_oldest("kept", MANIFEST, MOST_KEPT)?;
         Ok(Self { made, ..open(&folder, Verify::Stamp)? })
     }
 }
@@ -226,27 +226,6 @@ fn give_to_qemu(file: &File, path: &Path) -> Result<()> {
         let user = User::from_name(crate::process::UNPRIVILEGED).context("look up the owner of", path)?;
         std::os::unix::fs::fchown(file, user.map(|user| user.uid.as_raw()), None)
             .context("change the owner of", path)?;
-    }
-    Ok(())
-}
-
-/// Removes the machines that were used longest ago, but for the newest [`MOST_KEPT`], unless somebody is at work on one.
-/// Forks of them live on: their files are open.
-fn discard_oldest(cache: &Cache, newest: &str) -> Result<()> {
-    let folder = cache.path("kept");
-    let mut machines: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for entry in folder.read_dir().context("list", &folder)?.flatten() {
-        if let Ok(used) = entry.path().join(MANIFEST).metadata().and_then(|metadata| metadata.modified()) {
-            machines.push((used, entry.path()));
-        }
-    }
-    machines.sort();
-    let surplus = machines.len().saturating_sub(MOST_KEPT);
-    for (_, path) in machines.into_iter().take(surplus).filter(|(_, path)| *path != cache.path(newest)) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if cache.lock_file(&format!("kept/{name}"))?.try_lock().is_ok() {
-            fs::remove_dir_all(&path).context("remove", &path)?;
-        }
     }
     Ok(())
 }

@@ -5,6 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
+use mdlab_vm::child::{End, bounded};
+use nix::sys::signal::Signal;
+
 use super::interrupt::Interrupts;
 use super::notice;
 use super::scenarios::{Environment, Scenario};
@@ -12,9 +15,7 @@ use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::outcome::{self, Outcome, Outcomes};
 use crate::snapshot::IGNORED;
-use bounded::{End, bounded};
 
-mod bounded;
 mod remains;
 
 pub(super) use remains::Remains;
@@ -52,13 +53,16 @@ impl Attempt<'_> {
         command.args(["--exact", name, "--nocapture"]).current_dir(folder).env("RUST_BACKTRACE", "0");
         // As cargo sets it.
         command.env("CARGO_MANIFEST_DIR", folder).env("INSTA_UPDATE", "no").envs(self.environment.iter().cloned());
-        // These of whoever started mdlab would have every difference pass; who wants that says so in `environment`.
+        // These of whoever started mdlab would have every difference pass, or another run come of it; who wants that says so in
+        // `environment`.
         command.env_remove("INSTA_FORCE_PASS");
-        if !self.environment.iter().any(|(name, _)| *name == IGNORED) {
-            command.env_remove(IGNORED);
+        for name in [IGNORED, "MDLAB_SEED"] {
+            if !self.environment.iter().any(|(said, _)| *said == name) {
+                command.env_remove(name);
+            }
         }
         command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
-        let (end, status, said) = bounded(command, LIMIT, interrupts.as_fd()).map_err(failed)?;
+        let (end, status, said) = bounded(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL).map_err(failed)?;
         let said = remains.placed(&said);
         let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
         let (class, text) = match (end, status.success(), noted) {

@@ -3,6 +3,7 @@
 mod history;
 mod judge;
 
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::process::exit;
 
@@ -62,22 +63,26 @@ pub(super) const ABORT: i32 = 255;
 impl Bisect {
     pub(super) fn run(&self) -> Result<(), Failure> {
         match &self.bad {
-            Some(bad) => self.search(bad),
-            None => exit(self.judge_as_it_stands().unwrap_or_else(|failure| {
-                complain(&failure.to_string());
-                // Most other statuses would tell `git bisect run` that the revision is bad.
-                ABORT
-            })),
+            Some(bad) => interruptible(|interrupts| self.search(bad, interrupts)),
+            None => {
+                // Most statuses would tell `git bisect run` that the revision is bad, also that of a panic.
+                let judged = catch_unwind(|| interruptible(|interrupts| self.judge_as_it_stands(interrupts)));
+                let judged = judged.unwrap_or_else(|_| Err(Failure::infra("mdlab panicked, see above")));
+                exit(judged.unwrap_or_else(|failure| {
+                    complain(&failure.to_string());
+                    ABORT
+                }))
+            }
         }
     }
 
     /// Goes from revision to revision until one is left.
-    fn search(&self, bad: &str) -> Result<(), Failure> {
+    fn search(&self, bad: &str, interrupts: &Interrupts) -> Result<(), Failure> {
         let cache = Cache::open()?;
         let history = History::of(&self.tree)?;
         let (good, bad) = (history.commit(&self.good)?, history.commit(bad)?);
-        let judge = Judge::of(self, &cache)?;
-        let worktree = Interrupts::let_through(|| history.worktree(&cache, &mut notice))?;
+        let judge = Judge::of(self, &cache, interrupts)?;
+        let worktree = history.worktree(&cache, &mut notice)?;
         let reference = self.reference(&judge, &worktree, &good)?;
         worktree.check_out(&bad)?;
         let mut last = match judge.judge(worktree.folder(), &reference)? {
@@ -116,15 +121,15 @@ impl Bisect {
     }
 
     /// What `git bisect run` asks: how this tree, as it was checked out, compares with the good revision.
-    fn judge_as_it_stands(&self) -> Result<i32, Failure> {
+    fn judge_as_it_stands(&self, interrupts: &Interrupts) -> Result<i32, Failure> {
         let cache = Cache::open()?;
         let history = History::of(&self.tree)?;
         let good = history.commit(&self.good)?;
-        let judge = Judge::of(self, &cache)?;
+        let judge = Judge::of(self, &cache, interrupts)?;
         let reference = match judge.remembered(&good) {
             Some(reference) => reference,
             None => {
-                let worktree = Interrupts::let_through(|| history.worktree(&cache, &mut notice))?;
+                let worktree = history.worktree(&cache, &mut notice)?;
                 let reference = self.reference(&judge, &worktree, &good)?;
                 judge.remember(&good, &reference)?;
                 reference
@@ -147,5 +152,15 @@ impl Bisect {
         let seen = seen.map_err(|why| Failure::usage(format!("try the good revision {good}: {why}")))?;
         print(&format!("good {}\n", worktree.title(good)?))?;
         Ok(seen)
+    }
+}
+
+/// Does what a signal ends, but not before it has put things in order: a worktree belongs to the user's repository.
+fn interruptible<T>(work: impl FnOnce(&Interrupts) -> Result<T, Failure>) -> Result<T, Failure> {
+    let interrupts = Interrupts::heed()?;
+    let outcome = work(&interrupts);
+    match interrupts.next() {
+        Some(interrupt) => interrupt.end("the search did not come to its end"),
+        None => outcome,
     }
 }

@@ -67,23 +67,39 @@ impl Compare {
             }
         }
         let jobs = pool::jobs(self.jobs);
-        let [one, other] = observe(&scenarios, &choices, jobs, &Interrupts::heed()?)?;
-        let mut differing = Vec::new();
-        let mut infra = Vec::new();
-        for (scenario, (one, other)) in scenarios.iter().zip(one.iter().zip(&other)) {
-            infra.extend([one, other].into_iter().filter(|observed| observed.failed() == Some(Class::Infra)));
-            if let Some(text) = one.differences(other, &channels).text(&scenario.name, [&names[0], &names[1]]) {
-                print(&text)?;
-                differing.push(scenario.name.as_str());
+        let interrupts = Interrupts::heed()?;
+        let observed = observe(&scenarios, &choices, jobs, &interrupts);
+        if let Some(interrupt) = interrupts.next() {
+            interrupt.end("not all runs were made");
+        }
+        let [one, other] = observed?;
+        let (mut differing, mut failing) = (Vec::new(), 0);
+        for (Scenario { name, .. }, (one, other)) in scenarios.iter().zip(one.iter().zip(&other)) {
+            match (one.differences(other, &channels).text(name, [&names[0], &names[1]]), one.failure()) {
+                (Some(text), _) => {
+                    print(&text)?;
+                    differing.push(name.as_str());
+                }
+                (None, Some(how)) => {
+                    failing += 1;
+                    print(&format!("{name}, on both: {how}\n"))?;
+                }
+                (None, None) => {}
             }
         }
         let (count, all) = (differing.len(), scenarios.len());
-        match (infra.is_empty(), count) {
-            (false, _) => Err(Failure::infra(format!("{} runs were no runs of the scenario, see above", infra.len()))),
-            (true, 0) => print(&format!("{all} scenarios: nothing differs between {} and {}\n", names[0], names[1])),
-            (true, _) => {
+        match count {
+            0 => {
+                let alike = if failing > 0 { format!("; {failing} fail alike on both") } else { String::new() };
+                print(&format!("{all} scenarios: nothing differs between {} and {}{alike}\n", names[0], names[1]))
+            }
+            _ => {
                 let list = differing.iter().map(|name| format!("\n  {name}")).collect::<String>();
-                Err(Failure::new(Class::Drift, format!("{count} of {all} scenarios differ, as shown above:{list}")))
+                let [one, other] = choices.each_ref().map(|choice| format!("\n  mdlab run NAME {}", choice.options()));
+                Err(Failure::new(
+                    Class::Drift,
+                    format!("{count} of {all} scenarios differ, as shown above:{list}\neach alone:{one}{other}"),
+                ))
             }
         }
     }
@@ -102,7 +118,7 @@ impl Compare {
     }
 }
 
-/// What each scenario comes to on each of the machines.
+/// What each scenario comes to on each of the machines; a failure if one of the runs was none, or a signal came.
 pub(super) fn observe<const N: usize>(
     scenarios: &[Scenario],
     choices: &[Choice; N],
@@ -125,7 +141,13 @@ pub(super) fn observe<const N: usize>(
         let attempt = Attempt { scenario: &scenarios[number / N], environment: &environments[number % N] };
         match attempt.run(interrupts)? {
             Some(ran) if !interrupts.has_come() => {
-                *slots[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(Observed::of(ran)?);
+                let observed = Observed::of(ran)?;
+                if let Some(Failure { class, message, .. }) = observed.was_none() {
+                    let Scenario { name, .. } = attempt.scenario;
+                    let rerun = format!("mdlab run {name} {}", choices[number % N].options());
+                    return Err(Failure::new(class, format!("`{name}` {message}; to see it: {rerun}")));
+                }
+                *slots[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(observed);
                 bar.inc(1);
                 Ok(Done::Yes)
             }
@@ -133,10 +155,10 @@ pub(super) fn observe<const N: usize>(
         }
     });
     bar.finish_and_clear();
-    if let Some(interrupt) = interrupts.next() {
-        interrupt.end(&format!("{} of {all} runs were made", bar.position()));
-    }
     outcome?;
+    if interrupts.has_come() {
+        return Err(Failure::infra(format!("{} of {all} runs were made, then a signal came", bar.position())));
+    }
     let mut observed: [Vec<Observed>; N] = std::array::from_fn(|_| Vec::new());
     for (number, slot) in slots.into_iter().enumerate() {
         observed[number % N].extend(slot.into_inner().unwrap_or_else(PoisonError::into_inner));

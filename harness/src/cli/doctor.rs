@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use mdlab_vm::{AccelChoice, Cache, Qemu};
+use mdlab_vm::{AccelChoice, Build, Cache, Qemu};
 
 use super::{Machine, notice, print};
 use crate::failure::Failure;
@@ -24,10 +24,12 @@ struct Finding {
 }
 
 /// Programs of the host, what has them, and whether nothing goes without.
-const PROGRAMS: [(&str, &str, bool); 5] = [
+const PROGRAMS: [(&str, &str, bool); 7] = [
     ("apt-get", "mdlab fetches guests' programs with it; Debian and Ubuntu have it", true),
     ("dpkg-deb", "`apt-get install dpkg`", true),
     ("depmod", "`apt-get install kmod`", true),
+    ("strip", "kernels of one's own need it: `apt-get install binutils`", false),
+    ("git", "`mdlab bisect` needs it: `apt-get install git`", false),
     ("cargo", "`mdlab run` needs it: install Rust with rustup", false),
     ("cargo-nextest", "`mdlab run` needs it: `cargo install --locked cargo-nextest`", false),
 ];
@@ -42,7 +44,7 @@ impl Doctor {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut findings = vec![qemu(), memory(), cache()];
         findings.extend(PROGRAMS.map(|(program, mend, needed)| find_program(program, mend, needed)));
-        findings.push(keyring());
+        findings.extend([kernel_build(), keyring()]);
         let lacks = findings.iter().any(|finding| finding.needed && finding.found.is_err());
         if !lacks {
             findings.extend([self.boots(AccelChoice::Tcg), self.boots(AccelChoice::Kvm)]);
@@ -119,6 +121,15 @@ fn find_program(program: &'static str, mend: &str, needed: bool) -> Finding {
     let found = path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
     let found = found.map(|path| path.display().to_string()).ok_or_else(|| format!("not found: {mend}"));
     Finding { what: program, found, needed }
+}
+
+fn kernel_build() -> Finding {
+    let missing = Build::missing();
+    let found = match missing.is_empty() {
+        true => Ok("flex, bison, bc and libelf are there".to_owned()),
+        false => Err(format!("`mdlab kernel build` needs more: `apt-get install {}`", missing.join(" "))),
+    };
+    Finding { what: "kernel build", found, needed: false }
 }
 
 fn keyring() -> Finding {

@@ -38,11 +38,11 @@ struct Written {
 }
 
 impl Grid {
-    /// Reads the grid from a file, or from that of the workspace around the current folder.
-    pub(super) fn open(file: Option<&Path>) -> Result<Self, Failure> {
+    /// Reads the grid from a file, or from that of the workspace around a folder.
+    pub(super) fn open(file: Option<&Path>, folder: &Path) -> Result<Self, Failure> {
         let path = match file {
             Some(path) => path.to_owned(),
-            None => of_workspace()?,
+            None => of_workspace(folder)?,
         };
         let failed = |cause: String| Failure::usage(format!("read the grid `{}`: {cause}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
@@ -85,9 +85,10 @@ impl Grid {
     }
 }
 
-/// The grid's file of the workspace around the current folder.
-fn of_workspace() -> Result<PathBuf, Failure> {
-    let here = std::env::current_dir().map_err(|error| Failure::usage(format!("find the current folder: {error}")))?;
+/// The grid's file of the workspace around a folder.
+fn of_workspace(folder: &Path) -> Result<PathBuf, Failure> {
+    let here = std::path::absolute(folder);
+    let here = here.map_err(|error| Failure::usage(format!("find the folder `{}`: {error}", folder.display())))?;
     let found = here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file());
     found.ok_or_else(|| {
         let here = here.display();
@@ -122,6 +123,18 @@ mod tests {
             let error = Grid::read(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_grid_is_that_of_the_workspace_around_a_folder() {
+        let workspace = tempfile::tempdir().unwrap();
+        let inner = workspace.path().join("scenarios");
+        std::fs::create_dir_all(workspace.path().join("ci")).unwrap();
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(workspace.path().join(FILE), "kernels = ['host']\nmdadm = ['debian:sid']").unwrap();
+        assert_eq!(Grid::open(None, &inner).unwrap().kernels[0].source, KernelSource::Host);
+        let error = Grid::open(None, Path::new("/")).unwrap_err();
+        assert!(error.message.starts_with("find `ci/matrix.toml` in `/` or above it: "), "{error}");
     }
 
     #[test]

@@ -57,11 +57,13 @@ impl OwnKernel {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Command::Build(BuildKernel { tree, options }) = &self.command;
         let cache = Cache::open()?;
-        let built = options.of(tree.clone()).run(&cache, &mut notice)?;
-        let source = KernelSource::Tree(built.folder);
+        let built = options.of(tree.clone()).run(&cache, None, &mut notice)?;
+        let source = KernelSource::Tree(built.folder.clone());
         let kernel = Kernel::find(&source, &cache, &mut notice)?;
         let (release, seconds) = (kernel.release(), built.took.as_secs());
-        print(&format!("built Linux {release} in {seconds} s; to run it:\n  --kernel {source}\n"))
+        let source = source.to_string();
+        let quoted = shell_words::quote(&source);
+        print(&format!("built Linux {release} in {seconds} s; to run it:\n  --kernel {quoted}\n"))
     }
 }
 

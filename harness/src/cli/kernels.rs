@@ -1,6 +1,6 @@
 //! `mdlab kernels`: which kernels there are, and which of them are at hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -37,7 +37,14 @@ struct Row {
     kernel: String,
     mdadm: String,
     /// Why it cannot be had, if it cannot.
-    refusal: Option<(Class, String)>,
+    refusal: Option<Refusal>,
+}
+
+struct Refusal {
+    class: Class,
+    reason: String,
+    /// Debian does not have it, which is not the same as that it could not be asked.
+    gone: bool,
 }
 
 impl Kernels {
@@ -50,10 +57,11 @@ impl Kernels {
         for Listed { source, required } in listed {
             let row = self.row(&source, &cache)?;
             match row.refusal {
-                Some((class, reason)) => {
+                Some(Refusal { class, reason, gone }) => {
                     notice(&format!("{source}: {reason}"));
                     classes.extend(required.then_some(class));
-                    table.add_row([source.to_string(), "unavailable".to_owned(), row.mdadm]);
+                    let why = if gone { "unavailable".to_owned() } else { class.to_string() };
+                    table.add_row([source.to_string(), why, row.mdadm]);
                 }
                 None => drop(table.add_row([source.to_string(), row.kernel, row.mdadm])),
             }
@@ -70,7 +78,7 @@ impl Kernels {
 
     fn listed(&self) -> Result<Vec<Listed>, Failure> {
         if self.names.is_empty() {
-            let mut listed = Grid::open(self.grid.as_deref())?.kernels;
+            let mut listed = Grid::open(self.grid.as_deref(), Path::new("."))?.kernels;
             // A machine that cannot offer its own is none the worse for it.
             listed.push(Listed { source: KernelSource::Host, required: false });
             return Ok(listed);
@@ -88,8 +96,9 @@ impl Kernels {
         let ToolSource::Debian(suite) = &choice.tool else { return Err(Failure::usage("expected Debian's mdadm")) };
         let mut refusal = None;
         let mut refuse = |error: mdlab_vm::Error| {
+            let gone = error.unavailable.is_some();
             let Failure { class, message, .. } = error.into();
-            refusal.get_or_insert((class, message));
+            refusal.get_or_insert(Refusal { class, reason: message, gone });
         };
         if self.fetch {
             Laboratory::fetch(cache, &choice, &mut notice).map(drop).unwrap_or_else(&mut refuse);

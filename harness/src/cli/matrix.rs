@@ -34,7 +34,7 @@ pub(super) struct Matrix {
     filter: Option<String>,
     #[command(flatten)]
     workspace: Workspace,
-    /// The file of the grid [default: `ci/matrix.toml` of the workspace around the current folder].
+    /// The file of the grid [default: `ci/matrix.toml` of the workspace that has the scenarios].
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
     /// Kernels to run on instead of the grid's; may be named several times, from the oldest on.
@@ -71,8 +71,10 @@ impl Matrix {
         let outcome = boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &board));
         board.bar.finish_and_clear();
         let minutes = began.elapsed().as_secs_f64() / 60.0;
+        // Taken first: let through, it would end this before anything is told.
+        let interrupt = interrupts.next();
         let kept = Interrupts::let_through(|| self.tell(&sheet, minutes));
-        if let Some(interrupt) = interrupts.next() {
+        if let Some(interrupt) = interrupt {
             interrupt.end(&format!("{} of {} runs were made", sheet.done(), sheet.planned()));
         }
         outcome.and(kept).and_then(|()| verdict(&sheet))
@@ -80,7 +82,7 @@ impl Matrix {
 
     fn grid(&self) -> Result<Grid, Failure> {
         if self.kernel.is_empty() || self.mdadm.is_empty() {
-            return Ok(Grid::open(self.grid.as_deref())?.with(&self.kernel, &self.mdadm));
+            return Ok(Grid::open(self.grid.as_deref(), self.workspace.folder())?.with(&self.kernel, &self.mdadm));
         }
         Ok(Grid { kernels: Vec::<Listed>::new(), tools: Vec::new() }.with(&self.kernel, &self.mdadm))
     }
@@ -101,7 +103,7 @@ fn boot(sheet: &Sheet, jobs: usize, interrupts: &Interrupts) -> Result<(), Failu
         let cell = &sheet.cells[number];
         // A boot ends with this process.
         let booted = Interrupts::let_through(|| match Laboratory::fetch(&cache, &cell.choice, &mut notice) {
-            Err(error) if error.unavailable.is_some() => Booted::Unavailable(error.message),
+            Err(error) if error.unavailable.is_some() => Booted::Unavailable(error.into()),
             _ => match Laboratory::open_in(&cache, &cell.choice, &mut notice) {
                 Ok(laboratory) => Booted::Ready(laboratory.machine().clone()),
                 Err(failure) => Booted::Failed(failure),
@@ -160,6 +162,9 @@ fn first(class: Class, said: &str) -> &str {
 fn verdict(sheet: &Sheet) -> Result<(), Failure> {
     let classes = sheet.classes();
     match Class::worst(&classes) {
+        None if sheet.done() == 0 => {
+            Err(Failure::infra("nothing was run: no machine of the grid can be had, see above"))
+        }
         None => Ok(()),
         Some(class) => {
             Err(Failure::new(class, format!("{} of {} runs failed, see above", classes.len(), sheet.planned())))

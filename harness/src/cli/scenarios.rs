@@ -20,6 +20,11 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
+    /// The folder that was named, or the current one.
+    pub(super) fn folder(&self) -> &Path {
+        self.scenarios.as_deref().unwrap_or(Path::new("."))
+    }
+
     /// A shell in it.
     pub(super) fn shell(&self) -> Result<Shell, Failure> {
         let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;
@@ -46,22 +51,31 @@ pub(super) struct Scenario {
 
 /// Builds the scenarios whose names contain a text, and lists them.
 pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
+    let scenarios = read(&listed(shell, filter.as_slice())?);
+    match scenarios.is_empty() {
+        true => Err(Failure::usage("no scenario has a name like that")),
+        false => Ok(scenarios),
+    }
+}
+
+/// Builds the scenarios, and lists all of them: also those that are not run unless they are asked for.
+pub(super) fn list_all(shell: &Shell) -> Result<Vec<Scenario>, Failure> {
+    listed(shell, &["--run-ignored", "all", "--ignore-default-filter"]).map(|list| read(&list))
+}
+
+/// What cargo-nextest lists with these options.
+fn listed(shell: &Shell, options: &[&str]) -> Result<Value, Failure> {
     let packages = packages(shell)?;
     let selected = packages.iter().flat_map(|package| ["--package", package]);
-    let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {filter...}");
+    let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {options...}");
     let output =
         child::output(command).map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::usage(format!("the scenarios do not build: {cause}")));
     }
-    let list: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::infra(format!("read what cargo-nextest says: {error}")))?;
-    let scenarios = read(&list);
-    match scenarios.is_empty() {
-        true => Err(Failure::usage("no scenario has a name like that")),
-        false => Ok(scenarios),
-    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Failure::infra(format!("read what cargo-nextest says: {error}")))
 }
 
 /// Reads the list (the crate nextest-metadata documents it).

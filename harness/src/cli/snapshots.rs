@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use xshell::Shell;
 
 use super::scenarios::{self, Workspace, folders};
-use super::{channel, print};
+use super::{channel, notice, print};
 use crate::channel::Channel;
 use crate::failure::Failure;
 use crate::snapshot::{Chapter, Place, Shelf, Since};
@@ -106,52 +106,48 @@ impl Log {
 
 impl Tidy {
     fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let scenarios = scenarios::list(shell, None)?;
+        let scenarios = scenarios::list_all(shell)?;
         let mut removed = 0;
         for root in folders(shell)? {
             let names = scenarios.iter().filter(|scenario| scenario.folder == root).map(|scenario| &scenario.name);
             let places: BTreeSet<PathBuf> = names.flat_map(|name| Place::possible(name, &root)).collect();
+            if places.is_empty() {
+                // Whatever it is that keeps its tests from being listed, a feature perhaps: they may well be there.
+                notice(&format!("`{}` has no tests: its snapshots stay as they are", root.display()));
+                continue;
+            }
             for folder in shelves(&Place::root(&root))? {
-                for (file, reason) in needless(&folder, places.contains(&folder))? {
+                for (file, reason) in needless(&folder, places.contains(&folder)) {
+                    removed += 1;
                     let verb = if self.dry_run { "would remove" } else { "removed" };
                     if !self.dry_run {
                         fs::remove_file(&file)
                             .map_err(|error| Failure::infra(format!("remove `{}`: {error}", file.display())))?;
                     }
-                    removed += 1;
                     print(&format!("{verb} `{}`: {reason}\n", file.display()))?;
                 }
-                // What is empty now belongs to nothing.
-                let _ = fs::remove_dir(&folder);
+                if !self.dry_run {
+                    // What is empty now belongs to nothing.
+                    let _ = fs::remove_dir(&folder);
+                }
             }
         }
         print(&format!("{removed} snapshots {}\n", if self.dry_run { "are needless" } else { "were removed" }))
     }
 }
 
-/// The snapshots of a folder that nothing needs, and why not.
-fn needless(folder: &Path, has_scenario: bool) -> Result<Vec<(PathBuf, String)>, Failure> {
-    let mut needless = Vec::new();
-    for file in list(folder)? {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.ends_with(".snap") {
-            continue;
-        }
-        if !has_scenario {
-            needless.push((file, "no scenario is compared with it".to_owned()));
-        } else if Channel::ALL.iter().all(|channel| Since::read(&name, *channel).is_none()) {
-            needless.push((file, "its name means no channel and no version".to_owned()));
-        }
-    }
-    if has_scenario {
-        for channel in Channel::ALL {
-            for since in Shelf::open(folder, channel).superfluous() {
-                let file = folder.join(format!("{}.snap", since.name(channel)));
-                needless.push((file, "without it the same holds".to_owned()));
-            }
-        }
-    }
-    Ok(needless)
+/// The snapshots of a folder that nothing needs, and why not. Files of other names are somebody else's.
+fn needless(folder: &Path, has_scenario: bool) -> Vec<(PathBuf, &'static str)> {
+    let of_channel = |channel: Channel| {
+        let shelf = Shelf::open(folder, channel);
+        let (since, reason) = match has_scenario {
+            true => (shelf.superfluous(), "without it the same holds"),
+            false => (shelf.all(), "no scenario is compared with it"),
+        };
+        let file = move |since: Since| (folder.join(format!("{}.snap", since.name(channel))), reason);
+        since.into_iter().map(file).collect::<Vec<_>>()
+    };
+    Channel::ALL.into_iter().flat_map(of_channel).collect()
 }
 
 /// The folders below one that have snapshots.
@@ -204,14 +200,14 @@ mod tests {
             write(name, text);
         }
         let names = |has_scenario| {
-            let needless = needless(folder.path(), has_scenario).unwrap().into_iter();
+            let needless = needless(folder.path(), has_scenario).into_iter();
             let names = needless.map(|(file, _)| file.file_name().unwrap().to_string_lossy().into_owned());
             let mut names: Vec<_> = names.collect();
             names.sort();
             names
         };
-        assert_eq!(names(true), ["dmesg@linux-6.1.snap", "dmseg.snap"]);
-        assert_eq!(names(false).len(), 4);
+        assert_eq!(names(true), ["dmesg@linux-6.1.snap"]);
+        assert_eq!(names(false), ["dmesg.snap", "dmesg@linux-6.1.snap", "dmesg@linux-6.12.snap"]);
     }
 
     #[test]

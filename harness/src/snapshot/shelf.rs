@@ -34,6 +34,11 @@ impl Shelf {
         holding.map(|(since, text)| (*since, text.as_str()))
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Since> {
+        self.0.keys().copied().collect()
+    }
+
     /// Those without which the same would hold for all versions, the newest first.
     pub(crate) fn superfluous(&self) -> Vec<Since> {
         let corners = Since::corners(&self.0.keys().copied().collect::<Vec<_>>());

@@ -1,15 +1,17 @@
 //! Kernels of one's own: a tree, built with the smallest configuration that will do, in a folder of the cache.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::cache::Cache;
-use crate::child;
+use crate::child::{End, bounded};
 use crate::digest::Digest;
 use crate::error::{Class, Context, Error, Notice, Result};
 
@@ -55,14 +57,24 @@ pub struct Build {
     pub jobs: usize,
 }
 
-/// A kernel that was built.
+/// A kernel that was built. As long as this lives nobody builds on it.
 #[derive(Debug)]
 pub struct Built {
     /// The folder, as `tree:` takes it.
     pub folder: PathBuf,
     /// How long it took.
     pub took: Duration,
+    _lock: File,
 }
+
+/// The longest that make may work: all of a distribution's kernel takes an hour or two, and this is a small part of one.
+const LIMIT: Duration = Duration::from_secs(4 * 3600);
+
+/// Builds that a cache holds; each takes some hundred megabytes.
+const MOST_BUILDS: usize = 8;
+
+/// The file of a build that says what was asked for, written each time.
+const ASKED: &str = "mdlab.config";
 
 /// What a build takes beside gcc and make, and the package of Debian that has it.
 const NEEDS: [(&str, &str); 4] = [
@@ -73,22 +85,25 @@ const NEEDS: [(&str, &str); 4] = [
 ];
 
 impl Build {
-    /// Builds it, or what has changed of it since the last time.
-    pub fn run(&self, cache: &Cache, notice: Notice) -> Result<Built> {
+    /// Builds it, or what has changed of it since the last time, unless the interrupt can be read.
+    pub fn run(&self, cache: &Cache, interrupt: Option<BorrowedFd>, notice: Notice) -> Result<Built> {
         let tree = self
             .tree
             .canonicalize()
             .map_err(|error| Error::usage(format!("find the kernel tree `{}`: {error}", self.tree.display())))?;
+        if tree.to_str().is_none() {
+            return Err(Error::usage(format!("build `{}`: expected a path in UTF-8", tree.display())));
+        }
         refuse_unfit(&tree)?;
         refuse_unequipped()?;
         let (config, began) = (self.config(), Instant::now());
         // Another configuration of the same kind is built on.
         let kind = format!("{} {:?} {:?}", tree.display(), self.variant, self.built_in);
         let name = format!("builds/{}", Digest::of(kind.as_bytes()).short());
-        let _lock = cache.lock(&name, notice)?;
+        let lock = cache.lock(&name, notice)?;
         let folder = cache.folder(&name)?;
         notice(&format!("building `{}` in `{}`", tree.display(), folder.display()));
-        let asked = folder.join("mdlab.config");
+        let asked = folder.join(ASKED);
         fs::write(&asked, &config).context("write", &asked)?;
         let shell = Shell::new().doing("start a shell")?;
         // The same source gives the same kernel.
@@ -104,11 +119,20 @@ impl Build {
         let jobs = format!("-j{}", self.jobs);
         // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
         let make = ["--silent", "ARCH=x86_64", "LOCALVERSION=", &jobs];
-        let run = |targets: &[&str]| run_make(cmd!(shell, "make -C {tree} O={folder} {make...} {targets...}"), &tree);
+        let run = |targets: &[&str]| {
+            let command = cmd!(shell, "make -C {tree} O={folder} {make...} {targets...}");
+            run_make(command, &tree, LIMIT.saturating_sub(began.elapsed()), interrupt)
+        };
         run(&["allnoconfig"])?;
         refuse_refused(&tree, &folder, &config)?;
         run(&["bzImage", "modules"])?;
-        Ok(Built { folder, took: began.elapsed() })
+        cache.discard_oldest("builds", ASKED, MOST_BUILDS)?;
+        Ok(Built { folder, took: began.elapsed(), _lock: lock })
+    }
+
+    /// Debian's packages that a build takes beside gcc and make, and that are not installed.
+    pub fn missing() -> Vec<&'static str> {
+        NEEDS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect()
     }
 
     /// The lines of the configuration.
@@ -134,9 +158,10 @@ fn refuse_unfit(tree: &Path) -> Result<()> {
     }
     // As the kernel's own Makefile checks it (`outputmakefile`).
     if [".config", "include/config", "arch/x86/include/generated"].iter().any(|name| tree.join(name).exists()) {
+        let quoted = shell_words::quote(tree.to_str().unwrap_or_default());
         return Err(Error::usage(format!(
-            "build `{path}` in a folder of its own: it was configured in its own one; `--kernel tree:{path}` takes what was \
-             built there, `git -C {path} worktree add ../clean` has a clean tree beside it, `make -C {path} mrproper` \
+            "build `{path}` in a folder of its own: it was configured in its own one; `--kernel tree:{quoted}` takes what was \
+             built there, `git -C {quoted} worktree add ../clean` has a clean tree beside it, `make -C {quoted} mrproper` \
              removes what was built"
         )));
     }
@@ -144,8 +169,7 @@ fn refuse_unfit(tree: &Path) -> Result<()> {
 }
 
 fn refuse_unequipped() -> Result<()> {
-    let missing: Vec<&str> =
-        NEEDS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    let missing = Build::missing();
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::infra(format!("build a kernel: `apt-get install {}`", missing.join(" ")))),
@@ -153,13 +177,43 @@ fn refuse_unequipped() -> Result<()> {
 }
 
 /// Runs make; an error holds what the compilers complained of.
-fn run_make(command: Cmd, tree: &Path) -> Result<()> {
-    let output = child::output(command).doing("run make")?;
-    if output.status.success() {
-        return Ok(());
+fn run_make(command: Cmd, tree: &Path, limit: Duration, interrupt: Option<BorrowedFd>) -> Result<()> {
+    // By this signal make has its compilers end first.
+    let (end, status, said) = bounded(command.into(), limit, interrupt, Signal::SIGTERM).doing("run make")?;
+    let (tree, reason) = (tree.display(), host_failure(&said));
+    match (end, status.code()) {
+        (End::Itself, Some(0)) => Ok(()),
+        (End::Itself, Some(_)) if reason.is_none() => {
+            let said = complaints(&said);
+            Err(Error::new(Class::Boot, format!("build `{tree}`: make ended with {status}:{said}")))
+        }
+        (End::Itself, _) => {
+            let reason = reason.map_or_else(|| status.to_string(), str::to_owned);
+            Err(Error::infra(format!("build `{tree}`: it is not the tree's fault: {reason}")))
+        }
+        (End::TooLate, _) => {
+            let hours = LIMIT.as_secs() / 3600;
+            Err(Error::infra(format!("build `{tree}`: make did not end within {hours} hours")))
+        }
+        (End::Interrupted, _) => Err(Error::infra(format!("build `{tree}`: it was interrupted"))),
     }
-    let said = complaints(&String::from_utf8_lossy(&output.stderr));
-    Err(Error::new(Class::Boot, format!("build `{}`: make ended with {}:{said}", tree.display(), output.status)))
+}
+
+/// The line that says what the host lacked, if it was that: whatever the tree is, it proves nothing of it.
+fn host_failure(said: &str) -> Option<&str> {
+    // strerror(3) of ENOSPC, ENOMEM, EROFS and EDQUOT; make and gcc of a compiler that was killed; a shell's status for a command
+    // that is not there.
+    const SIGNS: [&str; 8] = [
+        "No space left on device",
+        "Cannot allocate memory",
+        "Read-only file system",
+        "Disk quota exceeded",
+        "] Killed",
+        "Killed signal terminated program",
+        "] Terminated",
+        "] Error 127",
+    ];
+    said.lines().find(|line| SIGNS.iter().any(|sign| line.contains(sign)))
 }
 
 /// The first errors in what make printed, or its end if nothing calls itself one.
@@ -270,6 +324,19 @@ mod tests {
         assert_eq!(complaints(&stderr), "\n  raid1.c:3:2: error: #error does not build");
         assert_eq!(complaints(make), "\n  make[4]: *** [raid1.o] Error 1\n  make: *** [__sub-make] Error 2");
         assert_eq!(complaints(""), "");
+    }
+
+    #[test]
+    fn what_the_host_lacked_is_not_the_tree_s_fault() {
+        for line in [
+            "fatal error: error writing to /tmp/cc1.s: No space left on device",
+            "gcc: fatal error: Killed signal terminated program cc1",
+            "make[4]: *** [scripts/Makefile.build:250: drivers/md/raid1.o] Killed",
+            "make[2]: *** [Makefile:1: scripts/basic/fixdep] Error 127",
+        ] {
+            assert_eq!(host_failure(&format!("  CC raid1.o\n{line}\nmake: ...")), Some(line));
+        }
+        assert_eq!(host_failure("make[4]: *** [scripts/Makefile.build:250: drivers/md/raid1.o] Error 1"), None);
     }
 
     #[test]

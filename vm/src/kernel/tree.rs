@@ -22,9 +22,10 @@ impl Tree {
     /// Opens the folder of a tree, or the one that `make O=` filled; it must have been built.
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let unbuilt = |cause: String| {
-            let path = folder.display();
+            let (path, quoted) =
+                (folder.display().to_string(), shell_words::quote(&folder.to_string_lossy()).into_owned());
             Error::usage(format!(
-                "`{path}` is no built kernel tree: {cause}; `make -C {path} bzImage modules` builds it"
+                "`{path}` is no built kernel tree: {cause}; `make -C {quoted} bzImage modules` builds it"
             ))
         };
         let there = |path: &str| folder.join(path).exists();

@@ -45,8 +45,7 @@ impl RamDisk {
             if let Some(parent) = to.parent() {
                 fs::create_dir_all(parent).context("make the folder", parent)?;
             }
-            match from.is_symlink() {
-                // A tree's, with ten times its size in it for a debugger; an installed one may bear a signature at its end.
+            match kernel.has_raw_modules() {
                 true => drop(run(cmd!(shell, "strip --strip-debug {from} -o {to}"))?),
                 false => drop(fs::copy(&from, &to).context("copy the module", &from)?),
             }

@@ -71,11 +71,13 @@ impl History {
             fs::remove_dir_all(&folder)
                 .map_err(|error| Failure::infra(format!("remove `{}`: {error}", folder.display())))?;
         }
+        let worktree = Worktree { folder, shell, tree, _lock: lock };
+        let Worktree { folder, shell, tree, .. } = &worktree;
         if !folder.exists() {
             notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
             git(cmd!(shell, "git -C {tree} worktree add --force --detach --quiet {folder} HEAD"))?;
         }
-        Ok(Worktree { folder, shell, tree, _lock: lock })
+        Ok(worktree)
     }
 }
 

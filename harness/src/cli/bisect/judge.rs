@@ -1,8 +1,11 @@
 //! What scenarios do on the kernel that a tree makes.
 
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use mdlab_vm::{Cache, Digest, KernelSource};
+use mdlab_vm::{Cache, Digest, KernelSource, Qemu, child};
 use serde::{Deserialize, Serialize};
 
 use super::Bisect;
@@ -18,15 +21,23 @@ use crate::cli::scenarios::{self, Scenario};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::tool::ToolSource;
+use crate::userland::Userland;
+
+/// Where what scenarios do at a good revision is kept, in which file, and for how many of them.
+const MEMORIES: &str = "good";
+const MEMORY: &str = "seen.json";
+const MOST_MEMORIES: usize = 16;
 
 /// Builds kernels and runs scenarios on them, always the same ones.
 pub(super) struct Judge<'a> {
     scenarios: Vec<Scenario>,
     options: &'a BuildOptions,
-    tool: Option<ToolSource>,
+    tool: ToolSource,
     channels: Vec<Channel>,
     cache: &'a Cache,
-    interrupts: Interrupts,
+    interrupts: &'a Interrupts,
+    /// All but the kernel on which it depends what is recorded.
+    surroundings: String,
 }
 
 /// What scenarios did on a tree's kernel.
@@ -47,16 +58,16 @@ pub(super) enum Verdict {
 
 impl<'a> Judge<'a> {
     /// One as it was asked for.
-    pub(super) fn of(asked: &'a Bisect, cache: &'a Cache) -> Result<Self, Failure> {
+    pub(super) fn of(asked: &'a Bisect, cache: &'a Cache, interrupts: &'a Interrupts) -> Result<Self, Failure> {
         let channels = if asked.channel.is_empty() { Channel::ALL.to_vec() } else { asked.channel.clone() };
-        Ok(Self {
-            scenarios: scenarios::list(&asked.workspace.shell()?, asked.filter.as_deref())?,
-            options: &asked.options,
-            tool: asked.mdadm.clone(),
-            channels,
-            cache,
-            interrupts: Interrupts::heed()?,
-        })
+        let tree = KernelSource::Tree(asked.tree.clone());
+        let tool = Choice::new(Some(tree), asked.mdadm.clone(), None, None)?.tool;
+        // A tool that cannot be had is no revision's fault.
+        let userland = Interrupts::let_through(|| Userland::find(&tool, cache, &mut notice))?;
+        let scenarios =
+            Interrupts::let_through(|| scenarios::list(&asked.workspace.shell()?, asked.filter.as_deref()))?;
+        let surroundings = surroundings(&scenarios, &userland)?;
+        Ok(Self { scenarios, options: &asked.options, tool, channels, cache, interrupts, surroundings })
     }
 
     /// Builds a tree, boots it, and runs the scenarios; or says why it cannot be tried.
@@ -66,20 +77,19 @@ impl<'a> Judge<'a> {
             // Not the revision's fault, and so no reason to skip it.
             _ => Err(failure),
         };
-        let built = match Interrupts::let_through(|| self.options.of(tree.to_owned()).run(self.cache, &mut notice)) {
+        // It is held until all is done: nobody else builds another kernel there meanwhile.
+        let built = match self.options.of(tree.to_owned()).run(self.cache, Some(self.interrupts.as_fd()), &mut notice) {
             Ok(built) => built,
             Err(error) => return unfit(error.into()),
         };
-        let choice = Choice::new(Some(KernelSource::Tree(built.folder)), self.tool.clone(), None, None)?;
-        let machine = match Interrupts::let_through(|| Laboratory::open_in(self.cache, &choice, &mut notice)) {
+        let kernel = KernelSource::Tree(built.folder.clone());
+        let choice = Choice::new(Some(kernel), Some(self.tool.clone()), None, None)?;
+        let machine = match Laboratory::open_in(self.cache, &choice, &mut notice) {
             Ok(laboratory) => laboratory.machine().to_string(),
             Err(failure) => return unfit(failure),
         };
-        let [scenarios] = observe(&self.scenarios, &[choice], pool::jobs(None), &self.interrupts)?;
-        match scenarios.iter().find(|one| one.failed() == Some(Class::Infra)) {
-            Some(_) => Err(Failure::infra("a run was no run of its scenario: `mdlab run` says why")),
-            None => Ok(Ok(Seen { machine, scenarios })),
-        }
+        let [scenarios] = observe(&self.scenarios, &[choice], pool::jobs(None), self.interrupts)?;
+        Ok(Ok(Seen { machine, scenarios }))
     }
 
     /// Compares what scenarios do on a tree's kernel with what they did on a good one.
@@ -107,11 +117,10 @@ impl<'a> Judge<'a> {
     pub(super) fn remember(&self, commit: &str, seen: &Seen) -> Result<(), Failure> {
         let path = self.memory(commit);
         let failed = |error: std::io::Error| Failure::infra(format!("write `{}`: {error}", path.display()));
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
+        std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         let bytes = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
-        std::fs::write(&path, bytes).map_err(failed)
+        std::fs::write(&path, bytes).map_err(failed)?;
+        Ok(self.cache.discard_oldest(MEMORIES, MEMORY, MOST_MEMORIES)?)
     }
 
     /// What they do there, if it was kept by the same mdlab with the same scenarios.
@@ -121,10 +130,21 @@ impl<'a> Judge<'a> {
     }
 
     fn memory(&self, commit: &str) -> PathBuf {
-        // Whatever changes what is recorded, or how: the scenarios' programs have all of it in them.
-        let programs =
-            self.scenarios.iter().map(|one| (&one.name, Digest::of_file(&one.program).map(|d| d.to_string()).ok()));
-        let all = format!("{commit} {:?} {:?} {:?}", self.options, self.tool, programs.collect::<Vec<_>>());
-        self.cache.path("bisect").join(format!("{}.json", Digest::of(all.as_bytes()).short()))
+        let all = format!("{commit} {:?}\n{}", self.options, self.surroundings);
+        self.cache.path(MEMORIES).join(Digest::of(all.as_bytes()).short()).join(MEMORY)
     }
+}
+
+/// The scenarios with all of mdlab that is in their programs, the user space, what runs the guest, and what builds its kernel.
+fn surroundings(scenarios: &[Scenario], userland: &Userland) -> Result<String, Failure> {
+    let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    let programs: BTreeSet<&PathBuf> = scenarios.iter().map(|scenario| &scenario.program).collect();
+    let digests = programs.into_iter().map(|program| Digest::of_file(program)).collect::<mdlab_vm::Result<Vec<_>>>()?;
+    let qemu = Qemu::find()?;
+    let mut compiler = Command::new("gcc");
+    compiler.arg("--version");
+    // Without one the build says so.
+    let compiler = child::output(compiler).map(|output| output.stdout).unwrap_or_default();
+    let compiler = String::from_utf8_lossy(&compiler);
+    Ok(format!("{names:?}\n{digests:?}\n{}\n{qemu:?}\n{compiler}", userland.ingredients()?))
 }

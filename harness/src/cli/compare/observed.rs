@@ -1,5 +1,7 @@
 //! What one scenario came to, and how it differs from what it came to elsewhere.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
@@ -13,8 +15,8 @@ use crate::redaction::Redaction;
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::cli) struct Observed {
     end: End,
-    /// What its guests recorded.
-    recordings: Vec<Recording>,
+    /// What each of its guests recorded, channel by channel.
+    guests: Vec<Vec<String>>,
 }
 
 /// How it ended.
@@ -23,8 +25,8 @@ enum End {
     Passed,
     /// The machine lacks something.
     Skipped(String),
-    /// It failed, with this message.
-    Failed(Class, String),
+    /// It failed, with this message, and left evidence.
+    Failed(Class, String, Option<PathBuf>),
 }
 
 /// How two of them differ.
@@ -44,30 +46,41 @@ impl Observed {
             Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
             Ran::Badly(class, said, remains) => {
                 let recordings = folder::recordings(remains.path()).unwrap_or_default();
-                (End::Failed(class, said.trim().to_owned()), recordings)
+                (End::Failed(class, said.trim().to_owned(), remains.keep()), recordings)
             }
         };
         let read = |bytes: &Vec<u8>| {
-            serde_json::from_slice(bytes).map_err(|error| Failure::infra(format!("read a recording: {error}")))
+            let recording = serde_json::from_slice(bytes);
+            let unread = |error| Failure::infra(format!("read a recording: {error}"));
+            recording.map(|recording| rendered(&recording)).map_err(unread)
         };
-        Ok(Self { end, recordings: recordings.iter().map(read).collect::<Result<_, _>>()? })
+        Ok(Self { end, guests: recordings.iter().map(read).collect::<Result<_, _>>()? })
     }
 
-    /// The class of its failure, if it failed.
-    pub(in crate::cli) fn failed(&self) -> Option<Class> {
-        if let End::Failed(class, _) = &self.end { Some(*class) } else { None }
+    /// The failure, if it was no run of the scenario: nothing can be said of what the scenario does.
+    pub(in crate::cli) fn was_none(&self) -> Option<Failure> {
+        match &self.end {
+            End::Failed(class @ (Class::Infra | Class::Usage | Class::Boot), ..) => {
+                Some(Failure::new(*class, self.end.text()))
+            }
+            _ => None,
+        }
+    }
+
+    /// How it failed, if it did.
+    pub(in crate::cli) fn failure(&self) -> Option<String> {
+        matches!(self.end, End::Failed(..)).then(|| self.end.text())
     }
 
     /// How this differs from another. A message of failure, with its paths, does not count: its class does.
     pub(in crate::cli) fn differences(&self, other: &Self, channels: &[Channel]) -> Differences {
         let ends = (self.end.kind() != other.end.kind()).then(|| [self.end.text(), other.end.text()]);
-        let guests = self.recordings.len().max(other.recordings.len());
         let mut found = Vec::new();
-        for guest in 0..guests {
+        for guest in 0..self.guests.len().max(other.guests.len()) {
             for channel in channels {
-                let [one, other] = [self, other].map(|observed| observed.render(guest, *channel));
+                let [one, other] = [self, other].map(|observed| observed.said(guest, *channel));
                 if one != other {
-                    let difference = similar::TextDiff::from_lines(&one, &other);
+                    let difference = similar::TextDiff::from_lines(one, other);
                     let text = difference.unified_diff().missing_newline_hint(false).to_string();
                     found.push((guest + 1, *channel, text));
                 }
@@ -78,10 +91,17 @@ impl Observed {
         Differences { ends, channels: if skipped { Vec::new() } else { found } }
     }
 
-    fn render(&self, guest: usize, channel: Channel) -> String {
-        let recording = self.recordings.get(guest);
-        recording.map_or_else(String::new, |one| channel.render(&one.steps, &Redaction::of(one)))
+    fn said(&self, guest: usize, channel: Channel) -> &str {
+        let number = Channel::ALL.iter().position(|other| *other == channel);
+        let said = self.guests.get(guest).zip(number).and_then(|(channels, number)| channels.get(number));
+        said.map_or("", String::as_str)
     }
+}
+
+/// What a recording says, channel by channel. It takes a small part of the recording's memory.
+fn rendered(recording: &Recording) -> Vec<String> {
+    let redaction = Redaction::of(recording);
+    Channel::ALL.iter().map(|channel| channel.render(&recording.steps, &redaction)).collect()
 }
 
 impl End {
@@ -90,7 +110,7 @@ impl End {
         match self {
             Self::Passed => (0, None),
             Self::Skipped(_) => (1, None),
-            Self::Failed(class, _) => (2, Some(*class)),
+            Self::Failed(class, ..) => (2, Some(*class)),
         }
     }
 
@@ -98,10 +118,11 @@ impl End {
         match self {
             Self::Passed => "passes".into(),
             Self::Skipped(reason) => format!("is skipped: {reason}"),
-            Self::Failed(class, said) => {
+            Self::Failed(class, said, evidence) => {
                 let begin = format!("{class}: ");
                 let line = said.lines().map(str::trim).find(|line| line.starts_with(&begin));
-                format!("fails, {}", line.unwrap_or(&begin))
+                let evidence = evidence.as_ref().map(|folder| format!(" (evidence: {})", folder.display()));
+                format!("fails, {}{}", line.unwrap_or(&begin), evidence.unwrap_or_default())
             }
         }
     }
@@ -150,23 +171,27 @@ mod tests {
         let after = Observation::default();
         let step = Step { label: "stop".into(), given: false, commands: Vec::new(), events, after };
         let machine = MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() };
-        Observed { end, recordings: vec![Recording { machine, steps: vec![step] }] }
+        Observed { end, guests: vec![rendered(&Recording { machine, steps: vec![step] })] }
     }
 
     #[test]
     fn what_differs_reads_as_a_patch() {
         let one = observed(End::Passed, &["md: md0 stopped.", "md: bye"]);
-        let other = observed(End::Failed(Class::Tool, "noise\n  tool: no end\n".into()), &["md: md0 stopped."]);
+        let other = observed(
+            End::Failed(Class::Tool, "noise\n  tool: no end\n".into(), Some("/evidence".into())),
+            &["md: md0 stopped."],
+        );
         let differences = one.differences(&other, &Channel::ALL);
         insta::assert_snapshot!(differences.text("stop::stops", ["Linux 6.1", "Linux 6.12"]).unwrap());
         assert!(one.differences(&one, &Channel::ALL).are_none());
         assert!(one.differences(&other, &[Channel::State]).channels.is_empty());
-        assert_eq!(other.failed(), Some(Class::Tool));
+        assert_eq!(other.failure().as_deref(), Some("fails, tool: no end (evidence: /evidence)"));
+        assert!(other.was_none().is_none());
     }
 
     #[test]
     fn of_what_was_skipped_nothing_is_compared() {
-        let skipped = Observed { end: End::Skipped("no linear".into()), recordings: Vec::new() };
+        let skipped = Observed { end: End::Skipped("no linear".into()), guests: Vec::new() };
         let differences = skipped.differences(&observed(End::Passed, &["md: bye"]), &Channel::ALL);
         let text = differences.text("levels::linear", ["Linux 6.12", "Linux 6.1"]).unwrap();
         assert_eq!(text, "levels::linear\n- Linux 6.12: is skipped: no linear\n+ Linux 6.1: passes\n\n");

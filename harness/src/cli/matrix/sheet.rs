@@ -23,8 +23,8 @@ pub(super) struct Cell {
 /// What came of a machine's boot.
 pub(super) enum Booted {
     Ready(MachineId),
-    /// Debian does not have its kernel or its tool, for this reason.
-    Unavailable(String),
+    /// Debian does not have its kernel or its tool.
+    Unavailable(Failure),
     Failed(Failure),
 }
 
@@ -178,7 +178,7 @@ impl Sheet {
         let of_cell = |cell: &Cell| -> Vec<Class> {
             match cell.machine() {
                 Some(Booted::Failed(failure)) => vec![failure.class],
-                Some(Booted::Unavailable(_)) if cell.required => vec![Class::Infra],
+                Some(Booted::Unavailable(failure)) if cell.required => vec![failure.class],
                 _ => {
                     let failed = |ended: &Ended| if let Ended::Failed(class) = ended { Some(*class) } else { None };
                     cell.results().iter().flatten().filter_map(failed).collect()

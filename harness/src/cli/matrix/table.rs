@@ -103,22 +103,22 @@ fn word(ended: &Option<Ended>) -> String {
 /// What the tables leave out: why scenarios were skipped, and why machines could not be had.
 fn lines(sheet: &Sheet) -> Vec<String> {
     let mut skipped: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
+    let machine = |cell: &Cell| format!("{} with mdadm {}", cell.choice.kernel, cell.choice.tool);
     for cell in &sheet.cells {
         for (number, scenario) in sheet.scenarios.iter().enumerate() {
             if let Some(Ended::Skipped(reason)) = cell.of(number) {
-                skipped.entry((scenario, reason)).or_default().push(cell.choice.tool.to_string());
+                skipped.entry((scenario, reason)).or_default().push(machine(cell));
             }
         }
     }
-    let machine = |cell: &Cell| format!("{} with mdadm {}", cell.choice.kernel, cell.choice.tool);
     let unusable = sheet.cells.iter().filter_map(|cell| match cell.machine() {
-        Some(Booted::Unavailable(reason)) => Some(format!("unavailable {}: {reason}\n", machine(cell))),
+        Some(Booted::Unavailable(failure)) => Some(format!("unavailable {}: {}\n", machine(cell), failure.message)),
         Some(Booted::Failed(failure)) => Some(format!("{}: {failure}\n", machine(cell))),
         _ => None,
     });
     let skips = skipped
         .into_iter()
-        .map(|((scenario, reason), tools)| format!("skip {scenario}: {reason} (with mdadm {})\n", tools.join(", ")));
+        .map(|((scenario, reason), machines)| format!("skip {scenario}: {reason} ({})\n", machines.join("; ")));
     unusable.chain(skips).collect()
 }
 
@@ -155,7 +155,7 @@ mod tests {
                     0 => ready("5.10.0-1-amd64"),
                     1 => ready("6.1.0-1-amd64"),
                     2 => Booted::Failed(Failure::new(Class::Boot, "boot debian:trixie: it is unfit")),
-                    _ => Booted::Unavailable("there is none".into()),
+                    _ => Booted::Unavailable(Failure::usage("there is none")),
                 },
             );
         }

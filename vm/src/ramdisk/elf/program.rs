@@ -13,6 +13,9 @@ use crate::error::{Context, Error, Result};
 /// `VER_FLG_WEAK` of <elf.h>: a version that may be missing.
 const WEAK: u16 = 2;
 
+/// The most bytes of a program: mdadm has less than one million, some more with its debugging information.
+const LARGEST: u64 = 64 << 20;
+
 /// A program for x86-64.
 #[derive(Debug)]
 pub struct Program {
@@ -29,8 +32,13 @@ impl Program {
     pub fn read(path: &Path) -> Result<Self> {
         let unfit =
             |cause: String| Error::usage(format!("`{}` is no program for x86-64 Linux: {cause}", path.display()));
-        let contents =
-            fs::read(path).map_err(|error| Error::usage(format!("read the program `{}`: {error}", path.display())))?;
+        let unread = |cause: String| Error::usage(format!("read the program `{}`: {cause}", path.display()));
+        let metadata = fs::metadata(path).map_err(|error| unread(error.to_string()))?;
+        // A device or a pipe may have no end.
+        if !metadata.is_file() || metadata.len() > LARGEST {
+            return Err(unread(format!("expected a file of {} MiB at most", LARGEST >> 20)));
+        }
+        let contents = fs::read(path).map_err(|error| unread(error.to_string()))?;
         let elf = Elf::parse(&contents).map_err(|error| unfit(error.to_string()))?;
         if elf.header.e_machine != EM_X86_64 {
             return Err(unfit(format!("it is one for {}", machine_to_str(elf.header.e_machine))));

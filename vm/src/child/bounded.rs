@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use mdlab_vm::child;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{descriptor_of, end_with_parent, explained};
 
 /// The most that a program's output counts for.
 const OUTPUT: usize = 1 << 20;
@@ -16,9 +18,12 @@ const OUTPUT: usize = 1 << 20;
 /// The most that a pipe holds, unless it is told otherwise (pipe(7)).
 const PIPE: usize = 64 << 10;
 
+/// How long a program may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Why a program is waited for no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub enum End {
     /// It has ended.
     Itself,
     /// It had no more time.
@@ -27,22 +32,29 @@ pub(super) enum End {
     Interrupted,
 }
 
-/// Runs a program to its end, or kills it once its time is over or the interrupt can be read; returns what it printed, too.
-pub(super) fn bounded(
+/// Runs a program to its end, or ends it with a signal once its time is over or the interrupt can be read; returns what it
+/// printed, the end of it if it was a lot. Who does not end by the signal, nor with its parent, is killed.
+pub fn bounded(
     mut command: Command,
     limit: Duration,
-    interrupt: BorrowedFd,
+    interrupt: Option<BorrowedFd>,
+    signal: Signal,
 ) -> std::io::Result<(End, ExitStatus, String)> {
     let deadline = Instant::now() + limit;
-    let (reader, writer) = pipe()?;
+    let (mut reader, writer) = pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    child::end_with_parent(&mut command, Signal::SIGKILL);
-    let mut child = command.spawn()?;
+    end_with_parent(&mut command, signal);
+    let mut child = command.spawn().map_err(|error| explained(error, &command))?;
     // Its ends of the pipe are this process's as well, until they are closed.
     drop(command);
-    let watched = watch(&child, reader, deadline, interrupt);
+    let watched = watch(&child, &mut reader, deadline, interrupt);
     if !matches!(watched, Ok((End::Itself, _))) {
-        child.kill()?;
+        let ended = descriptor_of(&child)?;
+        // It may have ended by now.
+        let _ = kill(Pid::from_raw(child.id() as i32), signal);
+        if !wait([Some(&ended.as_fd())], Instant::now() + GRACE)?[0] {
+            child.kill()?;
+        }
     }
     // It has ended by now, or it was killed: this takes no time.
     let status = child.wait()?;
@@ -53,17 +65,17 @@ pub(super) fn bounded(
 /// open: they are not waited for.
 fn watch(
     program: &Child,
-    mut reader: impl Read + AsFd,
+    reader: &mut (impl Read + AsFd),
     deadline: Instant,
-    interrupt: BorrowedFd,
+    interrupt: Option<BorrowedFd>,
 ) -> std::io::Result<(End, String)> {
-    let process = child::descriptor_of(program)?;
+    let process = descriptor_of(program)?;
     let (mut text, mut open, mut end) = (Vec::new(), true, End::TooLate);
     // Looked at each time round: there may always be more to read.
     while Instant::now() < deadline {
         let output = reader.as_fd();
         let [ended, interrupted, printed] =
-            wait([Some(&process.as_fd()), Some(&interrupt), open.then_some(&output)], deadline)?;
+            wait([Some(&process.as_fd()), interrupt.as_ref(), open.then_some(&output)], deadline)?;
         if interrupted {
             end = End::Interrupted;
             break;
@@ -72,7 +84,7 @@ fn watch(
             // What it printed is in the pipe by now, before anything that others have printed since.
             let mut rest = PIPE;
             while rest > 0 && wait([Some(&reader.as_fd())], Instant::now())?[0] {
-                match read(&mut reader, &mut text)? {
+                match read(reader, &mut text)? {
                     0 => break,
                     count => rest = rest.saturating_sub(count),
                 }
@@ -82,7 +94,7 @@ fn watch(
         }
         // Whoever closes its output need not be about to end.
         if printed {
-            open = read(&mut reader, &mut text)? > 0;
+            open = read(reader, &mut text)? > 0;
         }
     }
     Ok((end, String::from_utf8_lossy(&text).into_owned()))
@@ -130,15 +142,14 @@ mod tests {
 
     /// How a script ended, and what it printed, unless it had to be killed.
     fn shell(script: &str, limit: Duration) -> Option<(Option<i32>, String)> {
-        let (never, _open) = pipe().unwrap();
-        let (end, status, said) = run(script, limit, never.as_fd());
+        let (end, status, said) = run(script, limit, None);
         if end == End::Itself { Some((status.code(), said)) } else { None }
     }
 
-    fn run(script: &str, limit: Duration, interrupt: BorrowedFd) -> (End, ExitStatus, String) {
+    fn run(script: &str, limit: Duration, interrupt: Option<BorrowedFd>) -> (End, ExitStatus, String) {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        bounded(command, limit, interrupt).unwrap()
+        bounded(command, limit, interrupt, Signal::SIGKILL).unwrap()
     }
 
     #[test]
@@ -164,9 +175,20 @@ mod tests {
 
     #[test]
     fn what_it_printed_until_it_was_killed_is_kept() {
-        let (never, _open) = pipe().unwrap();
-        let (end, status, said) = run("echo one; exec sleep 100", LONG / 12, never.as_fd());
+        let (end, status, said) = run("echo one; exec sleep 100", LONG / 12, None);
         assert_eq!((end, status.signal(), said.as_str()), (End::TooLate, Some(Signal::SIGKILL as i32), "one\n"));
+    }
+
+    /// make ends its compilers first.
+    #[test]
+    fn who_is_told_to_end_may_put_things_in_order() {
+        let told = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            bounded(command, SHORT, None, Signal::SIGTERM).unwrap()
+        };
+        let (end, status, said) = told("trap 'echo well; exit 3' TERM; sleep 100 & wait");
+        assert_eq!((end, status.code(), said.as_str()), (End::TooLate, Some(3), ""));
     }
 
     #[test]
@@ -174,7 +196,7 @@ mod tests {
         let (interrupt, sender) = pipe().unwrap();
         drop(sender);
         let began = Instant::now();
-        assert_eq!(run("exec sleep 100", LONG, interrupt.as_fd()).0, End::Interrupted);
+        assert_eq!(run("exec sleep 100", LONG, Some(interrupt.as_fd())).0, End::Interrupted);
         assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
     }
 
@@ -190,9 +212,8 @@ mod tests {
     fn output_without_end_is_not_read_for_ever() {
         let watched = |script: &str, limit: Duration| {
             let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-            let (never, _open) = pipe().unwrap();
-            let zero = std::fs::File::open("/dev/zero").unwrap();
-            let (end, _) = watch(&child, zero, Instant::now() + limit, never.as_fd()).unwrap();
+            let mut zero = std::fs::File::open("/dev/zero").unwrap();
+            let (end, _) = watch(&child, &mut zero, Instant::now() + limit, None).unwrap();
             let _ = child.kill();
             child.wait().unwrap();
             end
