@@ -121,11 +121,14 @@ fn monitored_takeover(mut guest: Guest) {
     guest.trace_nothing();
     let monitor = guest.monitor(&array);
 
-    guest.hold_sync(&array, 0);
+    // Otherwise it is luck who speaks first, mdadm or the kernel that begins to recover.
+    guest.prepare(|g| g.set(&array, "sync_action", "frozen"));
     guest.step("fail", |g| g.fail(&array, "/dev/loop1"));
     guest.step("notice", |g| g.run("sleep 2"));
-    guest.release_sync(&array);
-    guest.step("recovery", |g| g.wait_idle());
+    guest.step("recovery", |g| {
+        g.set(&array, "sync_action", "idle");
+        g.wait_idle();
+    });
     guest.step("notice the end", |g| g.run("sleep 2"));
     guest.step("end", |g| g.terminate(monitor));
 

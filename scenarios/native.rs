@@ -101,6 +101,7 @@ fn md_writes_a_ppl_at_the_end(mut guest: Guest) {
 fn each_assembles_what_the_other_creates(mut guest: Guest, #[case] array: Array, #[case] members: u32) {
     needs!(guest, array.level());
     let array = array.on(guest.loops(members, mib(6)));
+    guest.keep_disks_from_udev();
     let by_mdadm = created_and_assembled(&mut guest, &array, [Mdadm, Ioctl]);
     let mut by_md = created_and_assembled(&mut guest, &array, [Ioctl, Mdadm]);
     if is_not_laid_out(&guest, &array) {

@@ -35,6 +35,7 @@ fn goes_on_elsewhere(
     guest.step("read", |g| g.either_way(|g| g.check(&array)));
     guest.step("fail", |g| g.either_way(|g| g.fail(&array, array.member(1))));
     guest.step("remove", |g| g.either_way(|g| g.remove(&array, array.member(1))));
+    guest.keep_disks_from_udev();
     guest.step("add", |g| {
         g.either_way(|g| g.add(&array, array.member(1)));
         g.wait_idle();
@@ -51,6 +52,7 @@ fn grows_elsewhere(#[values("bullseye", "bookworm", "trixie", "sid")] from: &str
     guest.trace_nothing();
     guest.prepare(|g| drop(g.plug_in(&disks)));
     let spare = guest.loops(1, mib(6));
+    guest.keep_disks_from_udev();
 
     guest.step("add", |g| g.either_way(|g| g.add(&array, &spare[0])));
     guest.step("grow", |g| {

@@ -207,6 +207,11 @@ impl Redaction {
         !self.transparent && request == "RUN_ARRAY"
     }
 
+    /// Whether searches of /dev are left out.
+    pub fn omits_walks(&self) -> bool {
+        !self.transparent
+    }
+
     /// Whether a field of a system call's argument is a time: `mdu_array_info_t` has two (include/uapi/linux/raid/md_u.h).
     pub fn is_time(&self, name: &str, value: &Value) -> bool {
         !self.transparent && ["ctime", "utime"].contains(&name) && *value != Value::Int(0)

@@ -1,6 +1,8 @@
 //! Command lines, how they ended, what they wrote, and the system calls that decide something.
 
-use mdlab_protocol::{Descriptor, Event, Exit, Process, ProcessChange, What};
+use std::collections::BTreeSet;
+
+use mdlab_protocol::{Descriptor, Event, Exit, Process, ProcessChange, Value, What};
 
 use super::call;
 use crate::recording::{Command, Step};
@@ -8,8 +10,43 @@ use crate::redaction::Redaction;
 
 pub(super) fn render(step: &Step, redaction: &Redaction) -> String {
     let commands = step.commands.iter().map(|command| of_command(command, redaction));
-    let events = step.events.iter().filter_map(|event| of_event(event, redaction));
+    let mut walks = Walks::default();
+    let events = step.events.iter().filter(|event| !(redaction.omits_walks() && walks.take(&event.what)));
+    let events = events.filter_map(|event| of_event(event, redaction));
     commands.chain(folded(events).map(|line| line + "\n")).collect()
+}
+
+/// Folders of /dev that processes look into as they search it for the names of a device (`map_dev` in mdadm's lib.c, by
+/// nftw(3)): which there are by then, and in which order, is udev's doing.
+#[derive(Default)]
+struct Walks(BTreeSet<(u32, i64)>);
+
+impl Walks {
+    /// Takes note of a call, and says whether it belongs to such a search: it opens a folder below another one that is open, or
+    /// closes it.
+    fn take(&mut self, what: &What) -> bool {
+        let What::Syscall(call) = what else { return false };
+        let argument = |name: &str| call.arguments.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        match call.name.as_str() {
+            "openat" => {
+                let below = matches!(argument("dirfd"), Some(Value::Descriptor(open)) if is_in_dev(&open.path));
+                let folder = matches!(argument("flags"), Some(Value::Symbol(flags)) if flags.contains("O_DIRECTORY"));
+                if below && folder && call.result >= 0 {
+                    self.0.insert((call.pid, call.result));
+                }
+                below && folder
+            }
+            "close" => match argument("fd") {
+                Some(Value::Descriptor(open)) => self.0.remove(&(call.pid, open.fd.into())),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+fn is_in_dev(path: &str) -> bool {
+    path == "/dev" || path.starts_with("/dev/")
 }
 
 /// Lines with what repeats said once: mdadm deletes each of sixteen partitions that a disk might have.

@@ -76,6 +76,14 @@ impl Guest {
         self.set(array, "safe_mode_delay", "0");
     }
 
+    /// From now on udev's rules take no disk up: mdadm's configuration permits none. Before 4.4 an mdadm that adds a disk runs a race
+    /// with the one that udev runs on it, and loses it at times: `md_import_device returned -16`.
+    #[track_caller]
+    pub fn keep_disks_from_udev(&mut self) {
+        let none = "mkdir -p /etc/mdadm; echo DEVICE /dev/null > /etc/mdadm/mdadm.conf";
+        self.prepare(|guest| guest.run(&format!("sh -c '{none}'")));
+    }
+
     /// Lets an array be read only, or be written to again.
     pub fn make_read_only(&mut self, array: &Array, whether: bool) {
         let action = if whether { "--readonly" } else { "--readwrite" };

@@ -24,6 +24,8 @@ const LEVEL: usize = 7;
 /// The lines with what the kernel reports of itself in short: registers, addresses and the rest of a stack are those of one
 /// build, if not of one run. What is wrong stays, and the functions through which it came to that.
 pub(super) fn reports_in_short(lines: &[String]) -> Vec<String> {
+    // A message may have several lines: those after the first begin with as many blanks.
+    let lines: Vec<&str> = lines.iter().flat_map(|line| line.split('\n')).collect();
     let messages: Vec<&str> = lines.iter().map(|line| line.get(LEVEL..).unwrap_or_default()).collect();
     let mut reports = Report::all(messages.iter().copied()).into_iter().peekable();
     let (mut short, mut at) = (Vec::new(), 0);
@@ -37,7 +39,7 @@ pub(super) fn reports_in_short(lines: &[String]) -> Vec<String> {
                 at += report.text.lines().count();
             }
             None => {
-                short.push(lines[at].clone());
+                short.push(lines[at].to_owned());
                 at += 1;
             }
         }
@@ -51,15 +53,22 @@ fn function(line: &str) -> Option<&str> {
     name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)).then_some(name)
 }
 
-/// A line without places in code and numbers of processes: `WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:5390 f+0x1/0x2`.
+/// What is wrong, without lines and places in code, and without numbers of processes: `WARNING: CPU: 0 PID: 152 at
+/// mm/page_alloc.c:5390 f+0x1/0x2`, in newer kernels `WARNING: mm/page_alloc.c:5390 at f+0x1/0x2, CPU#0: mdadm/152`.
 fn lasting(title: &str) -> String {
-    let mut before = "";
-    let word = |word| {
-        let shown = if before == "PID:" { "PID" } else { word };
-        before = word;
-        shown.split("+0x").next().unwrap_or_default()
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let word = |(before, word): (&str, &str)| {
+        let (code, comma) = word.strip_suffix(',').map_or((word, ""), |code| (code, ","));
+        let code = code.split("+0x").next().unwrap_or_default();
+        let name = code.trim_end_matches(|c: char| c.is_ascii_digit());
+        let counted = name.ends_with([':', '/']) && name.len() < code.len();
+        match counted || before == "PID:" && is_number(code) {
+            true => format!("{name}N{comma}"),
+            false => format!("{code}{comma}"),
+        }
     };
-    title.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    let words = || title.split(' ');
+    std::iter::once("").chain(words()).zip(words()).map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -85,12 +94,30 @@ mod tests {
         ];
         let expected = [
             "info   md: md0 stopped.",
-            "warn   WARNING: CPU: 0 PID: PID at mm/page_alloc.c:5390 __alloc_pages",
+            "warn   WARNING: CPU: 0 PID: N at mm/page_alloc.c:N __alloc_pages",
             "         kmalloc_large_node",
             "         md_ioctl",
             "info   md/raid1:md0: active",
         ];
         assert_eq!(reports_in_short(&lines.map(str::to_owned)), expected);
+        // One of several lines, and another after it.
+        let lines = ["warn   mdadm invoked oom-killer: gfp_mask=0x0, order=0\n       Mem-Info:".to_owned()];
+        let lines = [&lines[..], &["emerg  Out of memory: Killed process 152 (mdadm)".to_owned()]].concat();
+        assert_eq!(reports_in_short(&lines), ["warn   mdadm invoked oom-killer: gfp_mask=0x0, order=0"]);
+    }
+
+    #[test]
+    fn a_title_is_the_same_wherever_it_is_in_the_code() {
+        for (title, expected) in [
+            (
+                "WARNING: drivers/md/md.c:42 at md_run+0x1/0x2, CPU#0: mdadm/152",
+                "WARNING: drivers/md/md.c:N at md_run, CPU#0: mdadm/N",
+            ),
+            ("INFO: task md0_raid1:140 blocked for more than", "INFO: task md0_raid1:N blocked for more than"),
+            ("kernel BUG at drivers/md/raid1.c:7!", "kernel BUG at drivers/md/raid1.c:7!"),
+        ] {
+            assert_eq!(lasting(title), expected);
+        }
     }
 
     #[test]

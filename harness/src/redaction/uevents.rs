@@ -10,12 +10,15 @@ const ASKED_FOR: &str = "SYNTH_UUID";
 /// udev works on several devices at once, and the order in which it is done with them means nothing: they are sorted by their
 /// sequence numbers. It also has the kernel announce a synthetic `change` whenever somebody has written to a device and closed
 /// it, unless it is still busy with the one before (Documentation/ABI/testing/sysfs-uevent; the watch of 60-block.rules): how
-/// many there are, when, and whether there is one at all, depends on that. They are left out; who wrote, the system calls say.
+/// many there are, when, and whether there is one at all, depends on that. They are left out.
+///
+/// Of disks that are plugged in together udev's rules take up one first, and which it is, is luck: what they say of it is left out.
 /// And when udev comes to look at a disk of md's that was added, it may run already or not yet: what it is, the `change` says
 /// by which md announces that it runs (`md_run` and `do_md_run` in drivers/md/md.c).
 pub(super) fn without_luck(mut events: Vec<Uevent>) -> Vec<Uevent> {
-    events.retain(|event| event.property(ASKED_FOR).is_none());
-    for event in events.iter_mut().filter(|event| is_new_array(event)) {
+    let is_asked_for = |event: &Uevent| event.property(ASKED_FOR).is_some();
+    events.retain(|event| !is_asked_for(event) || event.property("ACTION") != Some("change"));
+    for event in events.iter_mut().filter(|event| is_new_array(event) || is_asked_for(event)) {
         event.properties.retain(|(name, _)| LASTING.contains(&name.as_str()));
     }
     events.sort_by_key(|event| (sequence(event), event.source == UeventSource::Udev));
@@ -29,7 +32,8 @@ const LASTING: [&str; 4] = ["ACTION", "DEVPATH", "SUBSYSTEM", "SEQNUM"];
 fn is_new_array(event: &Uevent) -> bool {
     let is = |name, value| event.property(name) == Some(value);
     let path = event.property("DEVPATH").unwrap_or_default();
-    event.source == UeventSource::Udev && is("ACTION", "add") && path.starts_with("/devices/virtual/block/md")
+    let disk = path.strip_prefix("/devices/virtual/block/md").is_some_and(|name| !name.contains('/'));
+    event.source == UeventSource::Udev && is("ACTION", "add") && disk
 }
 
 fn sequence(event: &Uevent) -> u64 {
@@ -43,8 +47,8 @@ mod tests {
     #[test]
     fn what_udev_asks_for_itself_is_left_out_and_the_rest_is_sorted() {
         let event = |source, seqnum: &str, more: &[(&str, &str)]| {
-            let mut properties = vec![("DEVPATH", "/block/loop0"), ("ACTION", "change"), ("SEQNUM", seqnum)];
-            properties.extend(more);
+            let mut properties = more.to_vec();
+            properties.extend([("DEVPATH", "/block/loop0"), ("ACTION", "change"), ("SEQNUM", seqnum)]);
             let owned = properties.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
             Uevent { source, properties: owned.collect() }
         };
@@ -57,10 +61,12 @@ mod tests {
             event(udev, "7", &[(ASKED_FOR, "0")]),
             event(kernel, "9", &token),
             event(kernel, "8", &[]),
+            event(udev, "6", &[("ACTION", "add"), (ASKED_FOR, "0"), ("MD_STARTED", "yes")]),
         ];
         let shown = without_luck(events);
-        let shown: Vec<_> = shown.iter().map(|event| (event.source, event.property("SEQNUM"))).collect();
-        assert_eq!(shown, [(kernel, Some("8")), (udev, Some("8"))]);
+        let seqnums: Vec<_> = shown.iter().map(|event| (event.source, event.property("SEQNUM"))).collect();
+        assert_eq!(seqnums, [(udev, Some("6")), (kernel, Some("8")), (udev, Some("8"))]);
+        assert_eq!(shown[0].property("MD_STARTED"), None);
     }
 
     #[test]
