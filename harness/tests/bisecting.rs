@@ -195,6 +195,11 @@ fn what_cannot_be_told_apart_is_said() {
     let (status, text) = build(&[]);
     assert_eq!(status, Some(4), "{text}");
     assert!(text.contains("raid1.c:1: error"), "{text}");
+    // No revision is to blame for a full disk.
+    history.commit("v4", "echo 'ld: vmlinux: No space left on device' >&2; exit 1");
+    let (status, text) = history.bisect(&["--good", "v1"]);
+    assert_eq!(status, Some(255), "{text}");
+    assert!(text.contains("it is not the tree's fault: ld: vmlinux: No space left on device"), "{text}");
 
     for end in [["--good", "v2", "--bad", "v3"], ["--good", "v1", "--bad", "v2"]] {
         let (status, text) = history.bisect(&end);
@@ -208,7 +213,7 @@ fn what_cannot_be_told_apart_is_said() {
 fn a_search_that_is_interrupted_leaves_nothing() {
     let history = History::new();
     let begun = history.0.path().join("begun");
-    history.commit("v1", &format!("echo $$$$ > {}.new; mv {0}.new {0}; exec sleep 1000", begun.display()));
+    history.commit("v1", &format!("echo $$$$ > {}.new; mv {0}.new {0}; sleep 1000; true", begun.display()));
     let tree = history.repository();
     let mut command = mdlab(&["bisect", JUDGED, "--tree", tree.to_str().unwrap(), "--good", "v1", "--bad", "v1"]);
     command.env("MDLAB_CACHE", history.0.path().join("cache")).stderr(Stdio::piped());

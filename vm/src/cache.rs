@@ -66,11 +66,11 @@ impl Cache {
     }
 
     /// Waits until no other process works on an entry, nor looks at it. Whoever works is bounded: a boot by its limit, a
-    /// download by apt's time-outs, the build of a kernel by its own.
+    /// download by apt's time-outs, a build by its own and that of the runs for which it is held.
     pub(crate) fn lock(&self, name: &str, notice: Notice) -> Result<File> {
         let file = self.lock_file(name)?;
         if file.try_lock().is_err() {
-            notice(&format!("waiting for another process that makes `{name}`"));
+            notice(&format!("waiting for another process that works with `{name}`"));
             file.lock().context("lock", &self.path(name))?;
         }
         Ok(file)
@@ -119,26 +119,32 @@ impl Cache {
     }
 
     /// Removes the entries of a folder that were used longest ago, but for so many, and for those that were used in the last hour
-    /// or are at work. An entry is as old as this file of its own. Whoever has its files open keeps them.
-    pub fn discard_oldest(&self, folder: &str, file: &str, most: usize) -> Result<()> {
-        let path = self.path(folder);
-        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
-        for entry in path.read_dir().context("list", &path)?.flatten() {
-            if let Ok(used) = entry.path().join(file).metadata().and_then(|metadata| metadata.modified()) {
-                entries.push((used, entry.path()));
-            }
-        }
+    /// or are at work. An entry was used when [`Cache::use_entry`] said so of this file of its own. Whoever has its files open keeps
+    /// them. What cannot be removed is no failure: it is in nobody's way.
+    pub fn discard_oldest(&self, folder: &str, file: &str, most: usize, notice: Notice) {
+        let used = |entry: &Path| entry.join(file).metadata().and_then(|metadata| metadata.modified()).ok();
+        let entries = self.path(folder).read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut entries: Vec<(SystemTime, PathBuf)> =
+            entries.filter_map(|entry| Some((used(&entry)?, entry))).collect();
         entries.sort();
         let surplus = entries.len().saturating_sub(most);
-        for (used, entry) in entries.into_iter().take(surplus) {
+        for (_, entry) in entries.into_iter().take(surplus) {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
-            // Of a clock that was set back nothing follows.
-            let is_old = used.elapsed().is_ok_and(|age| age > RECENT);
-            if is_old && self.lock_file(&format!("{folder}/{name}"))?.try_lock().is_ok() {
-                fs::remove_dir_all(&entry).context("remove", &entry)?;
+            let Ok(lock) = self.lock_file(&format!("{folder}/{name}")) else { continue };
+            // Of a clock that was set back nothing follows. The time is read once nobody else can be at work.
+            let is_old = || used(&entry).and_then(|used| used.elapsed().ok()).is_some_and(|age| age > RECENT);
+            if lock.try_lock().is_ok()
+                && is_old()
+                && let Err(error) = fs::remove_dir_all(&entry)
+            {
+                notice(&format!("remove `{}`: {error}", entry.display()));
             }
         }
-        Ok(())
+    }
+
+    /// Takes note that an entry is used, by this file of its own. Where it cannot be noted, nothing is lost but the entry, some day.
+    pub fn use_entry(file: &Path) {
+        let _ = File::options().write(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
     }
 
     /// Stores a small file, whole or not at all.
@@ -168,7 +174,8 @@ mod tests {
         }
         let at_work = cache.lock_file("kept/5").unwrap();
         at_work.lock().unwrap();
-        cache.discard_oldest("kept", "manifest", 3).unwrap();
+        let discard = |most| cache.discard_oldest("kept", "manifest", most, &mut |text| panic!("{text}"));
+        discard(3);
         let left = || {
             let mut names: Vec<_> = cache.path("kept").read_dir().unwrap().flatten().map(|e| e.file_name()).collect();
             names.sort();
@@ -176,7 +183,8 @@ mod tests {
         };
         assert_eq!(left(), ["0", "1", "2", "5"]);
         drop(at_work);
-        cache.discard_oldest("kept", "manifest", 0).unwrap();
-        assert_eq!(left(), ["0"]);
+        Cache::use_entry(&cache.path("kept/5/manifest"));
+        discard(0);
+        assert_eq!(left(), ["0", "5"]);
     }
 }

@@ -114,6 +114,8 @@ impl Kernel {
 
     fn tree(source: &KernelSource, folder: &Path) -> Result<Self> {
         let tree = Tree::open(folder)?;
+        // A build of the cache's is not the oldest as long as somebody uses it.
+        Cache::use_entry(&folder.join(build::ASKED));
         let (image, identity) = (tree.image(), tree.stamp()?);
         let release = image::release(&image)?;
         let modules = if tree.is_monolithic() { Modules::None } else { Modules::Built(tree) };

@@ -19,7 +19,7 @@ const STATE: &str = "state";
 const FILES: [&str; 3] = [MEMORY, MAILBOX, STATE];
 const MANIFEST: &str = "manifest.json";
 
-/// Kept machines that a cache holds; each takes about 120 MB. The oldest go first.
+/// Kept machines that a cache holds beside those of the last hour; each takes about 120 MB. The oldest go first.
 const MOST_KEPT: usize = 24;
 
 /// A machine that has stopped, before it is stored.
@@ -121,7 +121,7 @@ impl Stored {
         let (boot, asked) = (image.boot, image.asked);
         store(cache, name, recipe, image)?;
         let made = Some(Made { boot, keep: asked.elapsed() });
-        cache.discard_oldest("kept", MANIFEST, MOST_KEPT)?;
+        cache.discard_oldest("kept", MANIFEST, MOST_KEPT, notice);
         Ok(Self { made, ..open(&folder, Verify::Stamp)? })
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Attempt<'a> {
 
 /// How a run came out.
 pub(super) enum Ran {
-    /// It passed, and this is what its guests recorded.
+    /// It passed, and this is what its guests recorded, if it asked for any.
     Well(Vec<Vec<u8>>),
     /// The machine lacks what it needs, for this reason.
     Skipped(String),
@@ -69,10 +69,7 @@ impl Attempt<'_> {
             (End::Interrupted, ..) => return Ok(None),
             (End::TooLate, ..) => (Class::Infra, format!("`{name}` did not end within {} s", LIMIT.as_secs())),
             (End::Itself, true, Some(Outcome::Skipped(reason))) => return Ok(Some(Ran::Skipped(reason))),
-            (End::Itself, true, _) => match folder::recordings(remains.path())? {
-                none if none.is_empty() => (Class::Usage, "it recorded nothing: it asks for no `Guest`".into()),
-                recordings => return Ok(Some(Ran::Well(recordings))),
-            },
+            (End::Itself, true, _) => return Ok(Some(Ran::Well(folder::recordings(remains.path())?))),
             (End::Itself, false, Some(Outcome::Failed(class))) => (class, said.clone()),
             // Somebody has killed it, the kernel for want of memory perhaps.
             (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
@@ -84,4 +81,11 @@ impl Attempt<'_> {
         }
         Ok(Some(Ran::Badly(class, text, remains)))
     }
+}
+
+/// The first line of a failure among all that its run printed.
+pub(super) fn first_line(class: Class, said: &str) -> &str {
+    let begin = format!("{class}: ");
+    let line = said.lines().map(str::trim_start).find_map(|line| line.strip_prefix(&begin));
+    line.unwrap_or_else(|| said.trim().lines().next().unwrap_or_default())
 }

@@ -23,7 +23,7 @@ use observed::Observed;
 
 /// Runs scenarios on two machines, and shows what differs, channel by channel. Snapshots play no part in it.
 ///
-/// Exit status: 0 if nothing differs, 1 if something does.
+/// Exit status: 0 if nothing differs, 1 if something does; that of its class where something was no run of a scenario.
 ///
 /// Example: mdlab compare --kernel debian:bookworm --kernel tree:. stop; mdlab compare --mdadm debian:sid --mdadm file:./mdadm
 #[derive(Args)]
@@ -68,40 +68,12 @@ impl Compare {
         }
         let jobs = pool::jobs(self.jobs);
         let interrupts = Interrupts::heed()?;
-        let observed = observe(&scenarios, &choices, jobs, &interrupts);
+        let observed = observe(&scenarios, &choices, jobs, &interrupts, true);
         if let Some(interrupt) = interrupts.next() {
             interrupt.end("not all runs were made");
         }
-        let [one, other] = observed?;
-        let (mut differing, mut failing) = (Vec::new(), 0);
-        for (Scenario { name, .. }, (one, other)) in scenarios.iter().zip(one.iter().zip(&other)) {
-            match (one.differences(other, &channels).text(name, [&names[0], &names[1]]), one.failure()) {
-                (Some(text), _) => {
-                    print(&text)?;
-                    differing.push(name.as_str());
-                }
-                (None, Some(how)) => {
-                    failing += 1;
-                    print(&format!("{name}, on both: {how}\n"))?;
-                }
-                (None, None) => {}
-            }
-        }
-        let (count, all) = (differing.len(), scenarios.len());
-        match count {
-            0 => {
-                let alike = if failing > 0 { format!("; {failing} fail alike on both") } else { String::new() };
-                print(&format!("{all} scenarios: nothing differs between {} and {}{alike}\n", names[0], names[1]))
-            }
-            _ => {
-                let list = differing.iter().map(|name| format!("\n  {name}")).collect::<String>();
-                let [one, other] = choices.each_ref().map(|choice| format!("\n  mdlab run NAME {}", choice.options()));
-                Err(Failure::new(
-                    Class::Drift,
-                    format!("{count} of {all} scenarios differ, as shown above:{list}\neach alone:{one}{other}"),
-                ))
-            }
-        }
+        let observed = observed?;
+        Interrupts::let_through(|| tell(&scenarios, &choices, &names, &channels, &observed))
     }
 
     /// The two machines.
@@ -118,12 +90,65 @@ impl Compare {
     }
 }
 
-/// What each scenario comes to on each of the machines; a failure if one of the runs was none, or a signal came.
+/// Says what differs, and what else there is to know.
+fn tell(
+    scenarios: &[Scenario],
+    choices: &[Choice; 2],
+    names: &[String],
+    channels: &[Channel],
+    [one, other]: &[Vec<Observed>; 2],
+) -> Result<(), Failure> {
+    let (mut differing, mut failing, mut none) = (Vec::new(), 0, Vec::new());
+    for (Scenario { name, .. }, (one, other)) in scenarios.iter().zip(one.iter().zip(other)) {
+        for failure in [one, other].into_iter().filter_map(Observed::was_none) {
+            notice(&format!("`{name}` {}", failure.message));
+            none.push(failure.class);
+        }
+        if one.was_none().or(other.was_none()).is_some() {
+            continue;
+        }
+        match (one.differences(other, channels).text(name, [&names[0], &names[1]]), one.failure()) {
+            (Some(text), _) => {
+                print(&text)?;
+                differing.push(name.as_str());
+            }
+            (None, Some(how)) => {
+                failing += 1;
+                print(&format!("{name}, on both: {how}\n"))?;
+            }
+            (None, None) => {}
+        }
+    }
+    let (count, all) = (differing.len(), scenarios.len());
+    let [first, second] = choices.each_ref().map(|choice| format!("\n  mdlab run NAME {}", choice.options()));
+    let alone = format!("each alone:{first}{second}");
+    let list = differing.iter().map(|name| format!("\n  {name}")).collect::<String>();
+    match (Class::worst(&none), count) {
+        (Some(class), _) => {
+            let text = format!(
+                "{} runs were no runs of the scenario, see above; {count} of {all} scenarios differ",
+                none.len()
+            );
+            Err(Failure::new(class, format!("{text}{list}\n{alone}")))
+        }
+        (None, 0) => {
+            let alike = if failing > 0 { format!("; {failing} fail alike on both") } else { String::new() };
+            print(&format!("{all} scenarios: nothing differs between {} and {}{alike}\n", names[0], names[1]))
+        }
+        (None, _) => {
+            let text = format!("{count} of {all} scenarios differ, as shown above:{list}\n{alone}");
+            Err(Failure::new(Class::Drift, text))
+        }
+    }
+}
+
+/// What each scenario comes to on each of the machines; a failure if a signal came.
 pub(super) fn observe<const N: usize>(
     scenarios: &[Scenario],
     choices: &[Choice; N],
     jobs: usize,
     interrupts: &Interrupts,
+    keep: bool,
 ) -> Result<[Vec<Observed>; N], Failure> {
     let mut environments = Vec::new();
     for choice in choices {
@@ -141,12 +166,7 @@ pub(super) fn observe<const N: usize>(
         let attempt = Attempt { scenario: &scenarios[number / N], environment: &environments[number % N] };
         match attempt.run(interrupts)? {
             Some(ran) if !interrupts.has_come() => {
-                let observed = Observed::of(ran)?;
-                if let Some(Failure { class, message, .. }) = observed.was_none() {
-                    let Scenario { name, .. } = attempt.scenario;
-                    let rerun = format!("mdlab run {name} {}", choices[number % N].options());
-                    return Err(Failure::new(class, format!("`{name}` {message}; to see it: {rerun}")));
-                }
+                let observed = Observed::of(ran, keep)?;
                 *slots[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(observed);
                 bar.inc(1);
                 Ok(Done::Yes)

@@ -126,7 +126,7 @@ fn find_program(program: &'static str, mend: &str, needed: bool) -> Finding {
 fn kernel_build() -> Finding {
     let missing = Build::missing();
     let found = match missing.is_empty() {
-        true => Ok("flex, bison, bc and libelf are there".to_owned()),
+        true => Ok("a compiler, make, flex, bison, bc and libelf are there".to_owned()),
         false => Err(format!("`mdlab kernel build` needs more: `apt-get install {}`", missing.join(" "))),
     };
     Finding { what: "kernel build", found, needed: false }

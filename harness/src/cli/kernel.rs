@@ -19,7 +19,8 @@ pub(super) struct OwnKernel {
 enum Command {
     /// Builds a kernel tree with the smallest configuration on which mdlab runs, and says how to run it.
     ///
-    /// The tree stays as it is; what is built lies in the cache, and is built on the next time.
+    /// The tree stays as it is; what is built lies in the cache, and is built on the next time. Of builds that were not used for an
+    /// hour only the eight newest are kept.
     ///
     /// Example: mdlab kernel build ~/linux --variant debug
     Build(BuildKernel),

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mdlab_vm::{AccelChoice, Cache, KernelSource};
 
-use super::attempt::{Attempt, Ran};
+use super::attempt::{Attempt, Ran, first_line};
 use super::grid::{Grid, Listed};
 use super::interrupt::Interrupts;
 use super::pool::{self, Done};
@@ -140,7 +140,8 @@ fn run(
             Ran::Badly(class, said, remains) => {
                 let evidence =
                     remains.keep().map_or(String::new(), |place| format!("  evidence: {}\n", place.display()));
-                let (name, options, message) = (&scenarios[scenario].name, cell.choice.options(), first(class, &said));
+                let (name, options, message) =
+                    (&scenarios[scenario].name, cell.choice.options(), first_line(class, &said));
                 let text = format!("{class:6} {name}: {message}\n{evidence}  rerun:    mdlab run {name} {options}\n");
                 board.say(&text)?;
                 Ended::Failed(class)
@@ -152,18 +153,11 @@ fn run(
     })
 }
 
-/// The first line of a failure among all that its run printed.
-fn first(class: Class, said: &str) -> &str {
-    let begin = format!("{class}: ");
-    let line = said.lines().map(str::trim_start).find_map(|line| line.strip_prefix(&begin));
-    line.unwrap_or_else(|| said.trim().lines().next().unwrap_or_default())
-}
-
 fn verdict(sheet: &Sheet) -> Result<(), Failure> {
     let classes = sheet.classes();
     match Class::worst(&classes) {
         None if sheet.done() == 0 => {
-            Err(Failure::infra("nothing was run: no machine of the grid can be had, see above"))
+            Err(Failure::infra("nothing was run: no machine that has scenarios planned can be had, see above"))
         }
         None => Ok(()),
         Some(class) => {

@@ -28,7 +28,8 @@ enum Command {
     ///
     /// Example: mdlab snapshots log stop::two_arrays --channel dmesg
     Log(Log),
-    /// Removes snapshots that say the same as what would hold without them, and those that no scenario is compared with.
+    /// Removes snapshots that say the same as what would hold without them, and those that no scenario is compared with: of the
+    /// tests that are built without any feature of their package.
     ///
     /// Example: mdlab snapshots tidy --dry-run
     Tidy(Tidy),

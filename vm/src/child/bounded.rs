@@ -2,12 +2,13 @@
 
 use std::io::{Read, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::{descriptor_of, end_with_parent, explained};
@@ -19,7 +20,7 @@ const OUTPUT: usize = 1 << 20;
 const PIPE: usize = 64 << 10;
 
 /// How long a program may take to end when it is told to.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a program is waited for no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub enum End {
     Interrupted,
 }
 
-/// Runs a program to its end, or ends it with a signal once its time is over or the interrupt can be read; returns what it
-/// printed, the end of it if it was a lot. Who does not end by the signal, nor with its parent, is killed.
+/// Runs a program to its end, or ends it with a signal once its time is over or the interrupt can be read, and all that it has
+/// started with it; returns what it printed, the end of it if it was a lot. Whoever is left then is killed.
 pub fn bounded(
     mut command: Command,
     limit: Duration,
@@ -44,17 +45,20 @@ pub fn bounded(
     let (mut reader, writer) = pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     end_with_parent(&mut command, signal);
+    // A terminal's signals do not come to it either: make's shells trap them, and wait for their compilers.
+    command.process_group(0);
     let mut child = command.spawn().map_err(|error| explained(error, &command))?;
     // Its ends of the pipe are this process's as well, until they are closed.
     drop(command);
     let watched = watch(&child, &mut reader, deadline, interrupt);
     if !matches!(watched, Ok((End::Itself, _))) {
-        let ended = descriptor_of(&child)?;
+        let group = Pid::from_raw(child.id() as i32);
         // It may have ended by now.
-        let _ = kill(Pid::from_raw(child.id() as i32), signal);
-        if !wait([Some(&ended.as_fd())], Instant::now() + GRACE)?[0] {
-            child.kill()?;
+        let _ = killpg(group, signal);
+        if let Ok(ended) = descriptor_of(&child) {
+            let _ = wait([Some(&ended.as_fd())], Instant::now() + GRACE);
         }
+        let _ = killpg(group, Signal::SIGKILL);
     }
     // It has ended by now, or it was killed: this takes no time.
     let status = child.wait()?;
@@ -133,7 +137,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use nix::sys::signal::kill;
-    use nix::unistd::Pid;
+    use std::path::Path;
 
     use super::*;
 
@@ -179,16 +183,23 @@ mod tests {
         assert_eq!((end, status.signal(), said.as_str()), (End::TooLate, Some(Signal::SIGKILL as i32), "one\n"));
     }
 
-    /// make ends its compilers first.
+    /// As make does; but its shells wait for what they have started.
     #[test]
-    fn who_is_told_to_end_may_put_things_in_order() {
+    fn who_is_told_to_end_may_put_things_in_order_and_leaves_nobody() {
         let told = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            bounded(command, SHORT, None, Signal::SIGTERM).unwrap()
+            bounded(command, LONG / 12, None, Signal::SIGTERM).unwrap()
         };
-        let (end, status, said) = told("trap 'echo well; exit 3' TERM; sleep 100 & wait");
-        assert_eq!((end, status.code(), said.as_str()), (End::TooLate, Some(3), ""));
+        let (end, status, said) = told("trap 'exit 3' TERM; sleep 100 & echo $!; wait");
+        assert_eq!((end, status.code()), (End::TooLate, Some(3)));
+        let (_, status, deaf) = told("trap '' TERM; sleep 100 & echo $!; wait");
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
+        for sleeping in [said, deaf] {
+            let sleeping = Path::new("/proc").join(sleeping.trim_end()).join("cmdline");
+            // Nobody may have waited for it yet.
+            assert_eq!(std::fs::read_to_string(&sleeping).unwrap_or_default(), "", "{}", sleeping.display());
+        }
     }
 
     #[test]

@@ -70,17 +70,20 @@ pub struct Built {
 /// The longest that make may work: all of a distribution's kernel takes an hour or two, and this is a small part of one.
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 
-/// Builds that a cache holds; each takes some hundred megabytes.
+/// Builds that a cache holds beside those of the last hour; each takes some hundred megabytes. The oldest go first.
 const MOST_BUILDS: usize = 8;
 
-/// The file of a build that says what was asked for, written each time.
-const ASKED: &str = "mdlab.config";
+/// The file of a build that says what was asked for, and by its time when the build was used last.
+pub(super) const ASKED: &str = "mdlab.config";
 
-/// What a build takes beside gcc and make, and the package of Debian that has it.
-const NEEDS: [(&str, &str); 4] = [
-    ("/usr/bin/flex", "flex"),
-    ("/usr/bin/bison", "bison"),
-    ("/usr/bin/bc", "bc"),
+/// What a build takes, programs and a header, and the package of Debian that has it.
+const NEEDS: [(&str, &str); 7] = [
+    ("gcc", "gcc"),
+    ("ld", "binutils"),
+    ("make", "make"),
+    ("flex", "flex"),
+    ("bison", "bison"),
+    ("bc", "bc"),
     ("/usr/include/gelf.h", "libelf-dev"),
 ];
 
@@ -96,11 +99,12 @@ impl Build {
         }
         refuse_unfit(&tree)?;
         refuse_unequipped()?;
-        let (config, began) = (self.config(), Instant::now());
+        let config = self.config();
         // Another configuration of the same kind is built on.
         let kind = format!("{} {:?} {:?}", tree.display(), self.variant, self.built_in);
         let name = format!("builds/{}", Digest::of(kind.as_bytes()).short());
         let lock = cache.lock(&name, notice)?;
+        let began = Instant::now();
         let folder = cache.folder(&name)?;
         notice(&format!("building `{}` in `{}`", tree.display(), folder.display()));
         let asked = folder.join(ASKED);
@@ -115,6 +119,10 @@ impl Build {
         ] {
             shell.set_var(name, value);
         }
+        // What is said of failures is read; the kernel's Makefile passes LC_ALL on to nobody.
+        for name in ["LANG", "LC_MESSAGES", "LANGUAGE"] {
+            shell.set_var(name, "C");
+        }
         shell.set_var("KCONFIG_ALLCONFIG", &asked);
         let jobs = format!("-j{}", self.jobs);
         // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
@@ -126,13 +134,16 @@ impl Build {
         run(&["allnoconfig"])?;
         refuse_refused(&tree, &folder, &config)?;
         run(&["bzImage", "modules"])?;
-        cache.discard_oldest("builds", ASKED, MOST_BUILDS)?;
+        cache.discard_oldest("builds", ASKED, MOST_BUILDS, notice);
         Ok(Built { folder, took: began.elapsed(), _lock: lock })
     }
 
-    /// Debian's packages that a build takes beside gcc and make, and that are not installed.
+    /// Debian's packages that a build takes, and that are not installed.
     pub fn missing() -> Vec<&'static str> {
-        NEEDS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect()
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let runs = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+        let has = |need: &str| if need.starts_with('/') { Path::new(need).exists() } else { runs(need) };
+        NEEDS.iter().filter(|(need, _)| !has(need)).map(|(_, package)| *package).collect()
     }
 
     /// The lines of the configuration.
@@ -201,17 +212,23 @@ fn run_make(command: Cmd, tree: &Path, limit: Duration, interrupt: Option<Borrow
 
 /// The line that says what the host lacked, if it was that: whatever the tree is, it proves nothing of it.
 fn host_failure(said: &str) -> Option<&str> {
-    // strerror(3) of ENOSPC, ENOMEM, EROFS and EDQUOT; make and gcc of a compiler that was killed; a shell's status for a command
-    // that is not there.
-    const SIGNS: [&str; 8] = [
+    // strerror(3) of ENOSPC, ENOMEM, EROFS, EDQUOT, EAGAIN, EMFILE and EIO; gcc and ld without memory; make, gcc and a shell, whose
+    // statuses are 128 and the signal's number, of a program that SIGKILL or SIGTERM has ended.
+    const SIGNS: [&str; 14] = [
         "No space left on device",
         "Cannot allocate memory",
         "Read-only file system",
         "Disk quota exceeded",
-        "] Killed",
+        "Resource temporarily unavailable",
+        "Too many open files",
+        "Input/output error",
+        "out of memory allocating",
+        "memory exhausted",
         "Killed signal terminated program",
+        "] Killed",
         "] Terminated",
-        "] Error 127",
+        "] Error 137",
+        "] Error 143",
     ];
     said.lines().find(|line| SIGNS.iter().any(|sign| line.contains(sign)))
 }
@@ -332,7 +349,7 @@ mod tests {
             "fatal error: error writing to /tmp/cc1.s: No space left on device",
             "gcc: fatal error: Killed signal terminated program cc1",
             "make[4]: *** [scripts/Makefile.build:250: drivers/md/raid1.o] Killed",
-            "make[2]: *** [Makefile:1: scripts/basic/fixdep] Error 127",
+            "make[2]: *** [scripts/Makefile.vmlinux:34: vmlinux] Error 137",
         ] {
             assert_eq!(host_failure(&format!("  CC raid1.o\n{line}\nmake: ...")), Some(line));
         }

@@ -1,7 +1,9 @@
 //! A kernel's history: what git knows of it. Revisions are checked out beside the user's tree, which stays as it is.
 
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use mdlab_vm::{Cache, Digest, Notice, child};
 use xshell::{Shell, cmd};
@@ -159,19 +161,31 @@ impl Drop for Worktree {
     fn drop(&mut self) {
         // Its files are git's to make again; what was built of them lies elsewhere.
         let (folder, tree) = (&self.folder, &self.tree);
-        let _ = git(cmd!(self.shell, "git -C {folder} bisect reset"));
-        let _ = git(cmd!(self.shell, "git -C {tree} worktree remove --force {folder}"));
+        for command in [
+            cmd!(self.shell, "git -C {folder} bisect reset"),
+            cmd!(self.shell, "git -C {tree} worktree remove --force {folder}"),
+        ] {
+            let mut command = undirected(command);
+            // Whoever is impatient, and asks the terminal to end it once more, must not end this.
+            command.process_group(0);
+            let _ = child::output(command);
+        }
     }
 }
 
 /// By which git names its repository to what it runs, as `git bisect run` does in a linked worktree: `-C` counts for less.
 const REPOSITORY: [&str; 4] = ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
 
+/// A command of git's that is told its repository by `-C` alone.
+fn undirected(command: xshell::Cmd) -> Command {
+    REPOSITORY.into_iter().fold(command, xshell::Cmd::env_remove).into()
+}
+
 /// Runs git; a failure has what it said.
 fn git(command: xshell::Cmd) -> Result<String, Failure> {
     let name = command.to_string();
-    let command = REPOSITORY.into_iter().fold(command, xshell::Cmd::env_remove);
-    let output = child::output(command).map_err(|error| Failure::infra(format!("run `{name}`: {error}")))?;
+    let output =
+        child::output(undirected(command)).map_err(|error| Failure::infra(format!("run `{name}`: {error}")))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match output.status.success() {
         true => Ok(text(&output.stdout)),

@@ -84,12 +84,20 @@ impl<'a> Judge<'a> {
         };
         let kernel = KernelSource::Tree(built.folder.clone());
         let choice = Choice::new(Some(kernel), Some(self.tool.clone()), None, None)?;
+        // A boot is bounded; a signal waits for it, for a worktree belongs to the user's repository.
         let machine = match Laboratory::open_in(self.cache, &choice, &mut notice) {
             Ok(laboratory) => laboratory.machine().to_string(),
             Err(failure) => return unfit(failure),
         };
-        let [scenarios] = observe(&self.scenarios, &[choice], pool::jobs(None), self.interrupts)?;
-        Ok(Ok(Seen { machine, scenarios }))
+        let rerun = choice.options();
+        let [scenarios] = observe(&self.scenarios, &[choice], pool::jobs(None), self.interrupts, false)?;
+        let mut ran = self.scenarios.iter().zip(&scenarios);
+        match ran.find_map(|(scenario, observed)| Some((&scenario.name, observed.was_none()?))) {
+            Some((name, Failure { class, message, .. })) => {
+                Err(Failure::new(class, format!("`{name}` {message}; to see it: mdlab run {name} {rerun}")))
+            }
+            None => Ok(Ok(Seen { machine, scenarios })),
+        }
     }
 
     /// Compares what scenarios do on a tree's kernel with what they did on a good one.
@@ -120,12 +128,15 @@ impl<'a> Judge<'a> {
         std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         let bytes = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
         std::fs::write(&path, bytes).map_err(failed)?;
-        Ok(self.cache.discard_oldest(MEMORIES, MEMORY, MOST_MEMORIES)?)
+        self.cache.discard_oldest(MEMORIES, MEMORY, MOST_MEMORIES, &mut notice);
+        Ok(())
     }
 
     /// What they do there, if it was kept by the same mdlab with the same scenarios.
     pub(super) fn remembered(&self, commit: &str) -> Option<Seen> {
-        let bytes = std::fs::read(self.memory(commit)).ok()?;
+        let path = self.memory(commit);
+        let bytes = std::fs::read(&path).ok()?;
+        Cache::use_entry(&path);
         serde_json::from_slice(&bytes).ok()
     }
 
@@ -135,11 +146,13 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The scenarios with all of mdlab that is in their programs, the user space, what runs the guest, and what builds its kernel.
+/// The scenarios' programs and this one, for each has a part of mdlab in it; the user space, what runs the guest, and what builds
+/// its kernel.
 fn surroundings(scenarios: &[Scenario], userland: &Userland) -> Result<String, Failure> {
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    let programs: BTreeSet<&PathBuf> = scenarios.iter().map(|scenario| &scenario.program).collect();
-    let digests = programs.into_iter().map(|program| Digest::of_file(program)).collect::<mdlab_vm::Result<Vec<_>>>()?;
+    let mut programs: BTreeSet<&Path> = scenarios.iter().map(|scenario| scenario.program.as_path()).collect();
+    programs.insert(Path::new("/proc/self/exe"));
+    let digests = programs.into_iter().map(Digest::of_file).collect::<mdlab_vm::Result<Vec<_>>>()?;
     let qemu = Qemu::find()?;
     let mut compiler = Command::new("gcc");
     compiler.arg("--version");

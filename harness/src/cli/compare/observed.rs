@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
-use crate::cli::attempt::Ran;
+use crate::cli::attempt::{Ran, first_line};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::recording::Recording;
@@ -39,14 +39,16 @@ pub(in crate::cli) struct Differences {
 }
 
 impl Observed {
-    /// Takes what was recorded, of a run that failed as far as it came.
-    pub(in crate::cli) fn of(ran: Ran) -> Result<Self, Failure> {
+    /// Takes what was recorded, of a run that failed as far as it came; its evidence is kept if it is asked for, or if it was no
+    /// run of the scenario.
+    pub(in crate::cli) fn of(ran: Ran, keep: bool) -> Result<Self, Failure> {
         let (end, recordings) = match ran {
             Ran::Well(recordings) => (End::Passed, recordings),
             Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
             Ran::Badly(class, said, remains) => {
                 let recordings = folder::recordings(remains.path()).unwrap_or_default();
-                (End::Failed(class, said.trim().to_owned(), remains.keep()), recordings)
+                let evidence = if keep || is_none(class) { remains.keep() } else { None };
+                (End::Failed(class, said.trim().to_owned(), evidence), recordings)
             }
         };
         let read = |bytes: &Vec<u8>| {
@@ -60,9 +62,7 @@ impl Observed {
     /// The failure, if it was no run of the scenario: nothing can be said of what the scenario does.
     pub(in crate::cli) fn was_none(&self) -> Option<Failure> {
         match &self.end {
-            End::Failed(class @ (Class::Infra | Class::Usage | Class::Boot), ..) => {
-                Some(Failure::new(*class, self.end.text()))
-            }
+            End::Failed(class, ..) if is_none(*class) => Some(Failure::new(*class, self.end.text())),
             _ => None,
         }
     }
@@ -98,6 +98,11 @@ impl Observed {
     }
 }
 
+/// Whether what failed so was no run of the scenario.
+fn is_none(class: Class) -> bool {
+    matches!(class, Class::Infra | Class::Usage | Class::Boot)
+}
+
 /// What a recording says, channel by channel. It takes a small part of the recording's memory.
 fn rendered(recording: &Recording) -> Vec<String> {
     let redaction = Redaction::of(recording);
@@ -119,10 +124,8 @@ impl End {
             Self::Passed => "passes".into(),
             Self::Skipped(reason) => format!("is skipped: {reason}"),
             Self::Failed(class, said, evidence) => {
-                let begin = format!("{class}: ");
-                let line = said.lines().map(str::trim).find(|line| line.starts_with(&begin));
                 let evidence = evidence.as_ref().map(|folder| format!(" (evidence: {})", folder.display()));
-                format!("fails, {}{}", line.unwrap_or(&begin), evidence.unwrap_or_default())
+                format!("fails, {class}: {}{}", first_line(*class, said), evidence.unwrap_or_default())
             }
         }
     }

@@ -39,6 +39,9 @@ impl Tally {
                 self.reason = reason;
                 return Ok(());
             }
+            Ran::Well(none) if none.is_empty() => {
+                (Class::Usage, "it recorded nothing: it asks for no `Guest`".to_owned(), Remains::make()?)
+            }
             Ran::Well(recordings) => match self.first.entry(seed) {
                 Entry::Vacant(first) => {
                     first.insert(recordings);
