@@ -18,6 +18,10 @@ fn progress(line: &str) -> Option<String> {
     (bar < equals).then(|| format!("{indent}[PROGRESS]  {}", line[bar + 3..equals].trim()))
 }
 
+/// Levels that a kernel has or not as it was configured, whatever its version. A scenario of an array that is linear is skipped
+/// where there is none.
+const AS_CONFIGURED: [&str; 3] = ["[linear]", "[multipath]", "[faulty]"];
+
 /// `md0 : active raid1 loop1[1] loop0[0]`, or `Personalities : [raid1] [raid0]`.
 fn sorted(line: &str) -> Option<String> {
     let (name, rest) = line.split_once(" : ")?;
@@ -26,6 +30,7 @@ fn sorted(line: &str) -> Option<String> {
         return None;
     }
     let (mut members, words): (Vec<&str>, Vec<&str>) = rest.split(' ').partition(|word| word.contains('['));
+    members.retain(|member| !AS_CONFIGURED.contains(member));
     members.sort_unstable();
     Some(format!("{name} : {}", [words, members].concat().join(" ")))
 }

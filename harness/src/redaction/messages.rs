@@ -6,13 +6,18 @@ use mdlab_vm::Report;
 const REFUSED: &str = "md: could not open ";
 const BUSY: &str = "md: md_import_device returned -16";
 
+/// What the kernel says of its clocks a second after it booted (`tsc_refine_calibration_work` in arch/x86/kernel/tsc.c): in the first
+/// step, if it takes no longer than that to boot.
+const CLOCKS: [&str; 2] = ["tsc: ", "clocksource: "];
+
 /// The lines without those of a race: once mdadm has closed a disk that it wrote to, udev runs another on it, and that one may
 /// ask for the disk before it sees that it is in the array already. Who asks himself for what is taken gets EBUSY, in his calls.
 pub(super) fn without_races(lines: Vec<String>) -> Vec<String> {
     let is = |line: Option<&String>, text: &str| line.is_some_and(|line| line.contains(text));
     let lost = |at: usize| {
         let refused = is(lines.get(at), REFUSED) && is(lines.get(at + 1), BUSY);
-        refused || is(lines.get(at), BUSY) && at > 0 && is(lines.get(at - 1), REFUSED)
+        let clock = CLOCKS.iter().any(|begin| lines[at].get(LEVEL..).is_some_and(|text| text.starts_with(begin)));
+        clock || refused || is(lines.get(at), BUSY) && at > 0 && is(lines.get(at - 1), REFUSED)
     };
     let kept: Vec<bool> = (0..lines.len()).map(|at| !lost(at)).collect();
     lines.into_iter().zip(kept).filter_map(|(line, kept)| kept.then_some(line)).collect()
@@ -128,5 +133,6 @@ mod tests {
         let of = |lines: &[&str]| without_races(lines.iter().map(|line| (*line).to_owned()).collect());
         assert_eq!(of(&[open, busy, other, open, missing, open, busy]), [other, open, missing]);
         assert_eq!(of(&[busy, other]), [busy, other]);
+        assert_eq!(of(&["info   clocksource: Switched to clocksource tsc", other]), [other]);
     }
 }
