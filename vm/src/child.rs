@@ -5,7 +5,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
@@ -61,10 +61,10 @@ fn lacking(command: &Command) -> Option<String> {
     folder.join(program).exists().then(|| interpreter.to_owned())
 }
 
-/// A descriptor that can be read once a child has ended (pidfd_open(2), since Linux 5.3).
-pub fn descriptor_of(child: &Child) -> std::io::Result<OwnedFd> {
+/// A descriptor that can be read once a process has ended (pidfd_open(2), since Linux 5.3).
+pub fn descriptor_of(process: u32) -> std::io::Result<OwnedFd> {
     // SAFETY: it takes two numbers, and touches no memory.
-    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
     let descriptor = i32::try_from(Errno::result(descriptor)?).map_err(Error::other)?;
     // SAFETY: the kernel has just made it, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })

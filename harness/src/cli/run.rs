@@ -85,7 +85,7 @@ impl Run {
 fn wait(mut command: Command) -> Result<(ExitStatus, Option<Interrupt>), Box<dyn Error>> {
     let interrupts = Interrupts::heed()?;
     let mut runner = command.spawn()?;
-    let ended = child::descriptor_of(&runner)?;
+    let ended = child::descriptor_of(runner.id())?;
     let mut interrupt = None;
     loop {
         let mut fds = [&ended.as_fd(), &interrupts.as_fd()].map(|fd| PollFd::new(*fd, PollFlags::POLLIN));
