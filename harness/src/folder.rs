@@ -66,17 +66,20 @@ pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<()
     file.flush().map_err(|error| failed(&error))
 }
 
-/// All recordings below a folder, in the order in which the test forked its guests, on whichever machines.
+/// All recordings below a folder, in the order in which the test forked its guests, on whichever machines. What the test printed
+/// may lie beside them, and a test that failed early may have left no more than a folder.
 pub(crate) fn recordings(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let list = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
-        folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()
+        let paths = folder.read_dir()?.map(|entry| Ok(entry?.path()));
+        paths.filter(|path| path.as_ref().map_or(true, |path| path.is_dir())).collect()
     };
     let read = || -> std::io::Result<Vec<Vec<u8>>> {
         let machines = list(folder)?;
         let guests = machines.iter().map(|machine| list(machine)).collect::<std::io::Result<Vec<_>>>()?;
         let mut guests = guests.concat();
         guests.sort_by_cached_key(|guest| (number(guest), guest.clone()));
-        guests.iter().map(|guest| fs::read(guest.join(RECORDING))).collect()
+        let recordings = guests.iter().map(|guest| guest.join(RECORDING)).filter(|path| path.exists());
+        recordings.map(fs::read).collect()
     };
     read().map_err(|error| Failure::infra(format!("read the recordings in `{}`: {error}", folder.display())))
 }
@@ -112,6 +115,8 @@ mod tests {
             fs::create_dir_all(&guest).unwrap();
             fs::write(guest.join(RECORDING), number.to_string()).unwrap();
         }
+        fs::write(folder.path().join("output.log"), "").unwrap();
+        fs::create_dir(folder.path().join("linux-7.2/travel.failed_early")).unwrap();
         assert_eq!(recordings(folder.path()).unwrap(), [b"1".to_vec(), b"2".to_vec(), b"10".to_vec()]);
     }
 }

@@ -247,8 +247,7 @@ impl Guest {
             (Ending::Refusal, _) => "be refused",
             (Ending::Either, _) => "end by itself",
         };
-        let (line, ending, said) = (command.line(), command.ending(), command.complaint());
-        let text = format!("expected `{line}` to {wanted}, got: {ending}: {said}");
+        let text = format!("expected `{}` to {wanted}, got: {}", command.line(), command.came());
         self.expect(Err(self.session.failure(Class::Tool, text)))
     }
 }

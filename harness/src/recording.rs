@@ -72,10 +72,11 @@ impl Command {
         shell_words::join(&self.argv)
     }
 
-    /// What it complained of, on one line; what it printed where it complained of nothing.
-    pub(crate) fn complaint(&self) -> String {
+    /// How it ended, and what it complained of, on one line; what it printed where it complained of nothing.
+    pub(crate) fn came(&self) -> String {
         let Output { stdout, stderr, .. } = &self.output;
-        String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }).trim().replace('\n', "; ")
+        let said = String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }).trim().replace('\n', "; ");
+        if said.is_empty() { self.ending() } else { format!("{}: {said}", self.ending()) }
     }
 
     /// How it ended, in words: `exit 0`, `killed by SIGSEGV`.

@@ -132,13 +132,11 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             }
             Some((since, held)) => {
                 known = true;
-                // What holds from just this version on is compared by insta, which shows the difference; of another it can only
-                // show the new file.
-                if since != runs {
-                    let difference = similar::TextDiff::from_lines(held, text.trim_end());
-                    let until = format!("{}.snap, until now", since.name(channel));
-                    eprintln!("{}", difference.unified_diff().header(&until, "now"));
-                }
+                // insta compares a version with itself alone: of another it can only show the new file.
+                let difference = similar::TextDiff::from_lines(held, text.trim_end());
+                let until = format!("{}.snap, until now", since.name(channel));
+                let mut difference = difference.unified_diff();
+                eprintln!("{}", difference.missing_newline_hint(false).header(&until, "now"));
                 runs.name(channel)
             }
             None => Since::EVER.name(channel),
@@ -151,7 +149,9 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
     if !drifted.is_empty() {
         let (channels, folder) = (drifted.join(", "), place.folder.display());
         let text = match known {
-            true => format!("{channels} differ from the snapshots in `{folder}`: `cargo insta review` shows how"),
+            true => format!(
+                "{channels} differ from the snapshots in `{folder}`, as shown above; `cargo insta review` accepts it"
+            ),
             false => format!(
                 "there are no snapshots in `{folder}` yet: run on the oldest kernel first, then `cargo insta review`"
             ),

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -127,6 +127,12 @@ fn the_first_bad_commit_is_found() {
     let (status, text) = history.bisect(&["--good", "v1", "--bad", "v3"]);
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("nothing differs between "), "{text}");
+    for (good, bad, reason) in
+        [("v3", "v1", "name them the other way round"), ("v3", "v3", "cannot be both good and bad")]
+    {
+        let (status, text) = history.bisect(&["--good", good, "--bad", bad]);
+        assert_eq!((status, text.contains(reason), text.contains("checking")), (Some(2), true, false), "{text}");
+    }
 
     // The same, asked by git itself, which names the repository to what it runs in a linked worktree.
     let linked = ["-C", "../linked"];
@@ -213,17 +219,30 @@ fn what_cannot_be_told_apart_is_said() {
 fn a_search_that_is_interrupted_leaves_nothing() {
     let history = History::new();
     let begun = history.0.path().join("begun");
-    history.commit("v1", &format!("echo $$$$ > {}.new; mv {0}.new {0}; sleep 1000; true", begun.display()));
-    let tree = history.repository();
-    let mut command = mdlab(&["bisect", JUDGED, "--tree", tree.to_str().unwrap(), "--good", "v1", "--bad", "v1"]);
-    command.env("MDLAB_CACHE", history.0.path().join("cache")).stderr(Stdio::piped());
-    let search = command.spawn().unwrap();
-    let compiler = until(|| fs::read_to_string(&begun).ok()?.trim().parse().ok().map(Pid::from_raw));
-    assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 2);
-    kill(Pid::from_raw(search.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    let ended = search.wait_with_output().unwrap();
-    assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}", said(&ended));
-    assert!(said(&ended).contains("the search did not come to its end: SIGTERM came"), "{}", said(&ended));
-    assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 1);
-    until(|| (kill(compiler, None) == Err(Errno::ESRCH)).then_some(()));
+    let long = |shell: &str| format!("echo {shell} > {}.new; mv {0}.new {0}; sleep 1000; true", begun.display());
+    history.commit("v1", &long("$$$$"));
+    history.commit("v2", "true");
+    let interrupted = || {
+        let tree = history.repository();
+        let mut command = mdlab(&["bisect", JUDGED, "--tree", tree.to_str().unwrap(), "--good", "v1", "--bad", "v2"]);
+        command.env("MDLAB_CACHE", history.0.path().join("cache")).stderr(Stdio::piped());
+        let search = command.spawn().unwrap();
+        let busy = until(|| fs::read_to_string(&begun).ok()?.trim().parse().ok().map(Pid::from_raw));
+        assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 2);
+        kill(Pid::from_raw(search.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        let ended = search.wait_with_output().unwrap();
+        assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}", said(&ended));
+        assert!(said(&ended).contains("a signal came: removing `"), "{}", said(&ended));
+        assert!(said(&ended).contains("the search did not come to its end: SIGTERM came"), "{}", said(&ended));
+        assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 1);
+        until(|| (kill(busy, None) == Err(Errno::ESRCH)).then_some(()));
+        fs::remove_file(&begun).unwrap();
+    };
+    interrupted();
+    // A checkout takes its time as well.
+    let hook = history.repository().join(".git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\n{}\n", long("$$"))).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    interrupted();
 }

@@ -84,7 +84,7 @@ fn kernels_are_listed_and_what_cannot_be_had_is_said() {
     assert_eq!(status, Some(0), "{text}");
     let host = nix::sys::utsname::uname().unwrap();
     let row = text.lines().find(|line| line.starts_with(" host ")).unwrap();
-    assert!(["infra", "usage", &host.release().to_string_lossy()].iter().any(|said| row.contains(said)), "{text}");
+    assert!(["cannot be had", &host.release().to_string_lossy()].iter().any(|said| row.contains(said)), "{text}");
     for name in ["debian:bullseye", "debian:sid", "debian:experimental", "host"] {
         assert!(text.lines().any(|line| line.starts_with(&format!(" {name} "))), "{text}");
     }
@@ -142,7 +142,9 @@ fn an_mdadm_brings_the_user_space_that_it_was_built_for() {
     let folder = tempfile::tempdir().unwrap();
     let foreign = folder.path().join("mdadm");
     fs::write(&foreign, program).unwrap();
-    for (refused, reason) in [(foreign.as_path(), "it is one for AARCH64"), (Path::new("/etc/hostname"), "")] {
+    for (refused, reason) in
+        [(foreign.as_path(), "it is one for AARCH64"), (Path::new("/etc/hostname"), "it is no ELF file")]
+    {
         let (status, text) = trace(refused, "true");
         assert_eq!(status, Some(2), "{text}");
         let expected = format!("`{}` is no program for x86-64 Linux: {reason}", refused.display());
@@ -151,7 +153,7 @@ fn an_mdadm_brings_the_user_space_that_it_was_built_for() {
     // What has no end is not read.
     let (status, text) = trace(Path::new("/dev/zero"), "true");
     assert_eq!(status, Some(2), "{text}");
-    assert!(text.contains("read the program `/dev/zero`: expected a file of 64 MiB at most"), "{text}");
+    assert!(text.contains("read the program `/dev/zero`: it is no regular file"), "{text}");
 }
 
 #[test]

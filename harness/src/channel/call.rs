@@ -14,7 +14,20 @@ pub(crate) fn line(call: &Syscall, redaction: &Redaction) -> String {
         argument => value(argument, redaction),
     });
     let arguments: Vec<_> = arguments.collect();
-    format!("{}({}) = {}", call.name, arguments.join(", "), result(call.result))
+    format!("{}({}) = {}", call.name, arguments.join(", "), result(shown(call, redaction)))
+}
+
+/// What a call returned. The length of a text that was read is that of what is shown of it: /proc/mdstat is longer where the
+/// kernel has more personalities.
+fn shown(call: &Syscall, redaction: &Redaction) -> i64 {
+    let text = call.arguments.iter().find_map(|(_, argument)| match argument {
+        Value::Bytes { bytes, length } => text(bytes, *length),
+        _ => None,
+    });
+    match text {
+        Some(text) if call.name == "read" && call.result == text.len() as i64 => redaction.text(text).len() as i64,
+        _ => call.result,
+    }
 }
 
 /// What a call returned: a number, or the name of an error.
@@ -52,17 +65,42 @@ fn value(value: &Value, redaction: &Redaction) -> String {
 
 /// Text as text; anything else by its length, because another channel shows what lies on the members.
 fn bytes(bytes: &[u8], length: u64, redaction: &Redaction) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text)
-            if bytes.len() as u64 == length && text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()) =>
-        {
-            format!("{:?}", redaction.text(text))
-        }
-        _ => format!("{length} bytes"),
+    match text(bytes, length) {
+        Some(text) => format!("{:?}", redaction.text(text)),
+        None => format!("{length} bytes"),
     }
+}
+
+/// What was written or read, if all of it was recorded and is text.
+fn text(bytes: &[u8], length: u64) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_text = text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    (is_text && bytes.len() as u64 == length).then_some(text)
 }
 
 /// `4</dev/md0>`, as strace shows it with `--decode-fds`.
 pub(crate) fn descriptor(open: &Descriptor, redaction: &Redaction) -> String {
     format!("{}<{}>", open.fd, redaction.text(&open.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{MachineId, Recording};
+
+    #[test]
+    fn the_length_of_a_text_is_that_of_what_is_shown() {
+        let read = |text: &str, result: i64| {
+            let bytes = Value::Bytes { bytes: text.as_bytes().to_vec(), length: text.len() as u64 };
+            Syscall { pid: 1, name: "read".into(), arguments: vec![("buf".into(), bytes)], result }
+        };
+        let machine = MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        let redaction = Redaction::of(&Recording { machine, steps: Vec::new() });
+        let (many, few) = ("Personalities : [raid1] [linear] \n", "Personalities : [raid1] \n");
+        assert_eq!(line(&read(many, 34), &redaction), line(&read(few, 25), &redaction));
+        assert!(line(&read(many, 34), &Redaction::none()).ends_with(" = 34"));
+        let write = Syscall { name: "write".into(), ..read(many, 34) };
+        assert!(line(&write, &redaction).ends_with(" = 34"));
+        assert!(line(&read(many, -5), &redaction).ends_with(" = EIO"));
+    }
 }

@@ -81,8 +81,9 @@ impl Bisect {
         let cache = Cache::open()?;
         let history = History::of(&self.tree)?;
         let (good, bad) = (history.commit(&self.good)?, history.commit(bad)?);
+        history.refuse_swapped(&good, &bad)?;
         let judge = Judge::of(self, &cache, interrupts)?;
-        let worktree = history.worktree(&cache, &mut notice)?;
+        let worktree = history.worktree(&cache, interrupts, &mut notice)?;
         let reference = self.reference(&judge, &worktree, &good)?;
         worktree.check_out(&bad)?;
         let mut last = match judge.judge(worktree.folder(), &reference)? {
@@ -129,7 +130,7 @@ impl Bisect {
         let reference = match judge.remembered(&good) {
             Some(reference) => reference,
             None => {
-                let worktree = history.worktree(&cache, &mut notice)?;
+                let worktree = history.worktree(&cache, interrupts, &mut notice)?;
                 let reference = self.reference(&judge, &worktree, &good)?;
                 judge.remember(&good, &reference)?;
                 reference

@@ -24,7 +24,7 @@ struct Finding {
 }
 
 /// Programs of the host, what has them, and whether nothing goes without.
-const PROGRAMS: [(&str, &str, bool); 7] = [
+const PROGRAMS: [(&str, &str, bool); 8] = [
     ("apt-get", "mdlab fetches guests' programs with it; Debian and Ubuntu have it", true),
     ("dpkg-deb", "`apt-get install dpkg`", true),
     ("depmod", "`apt-get install kmod`", true),
@@ -32,6 +32,7 @@ const PROGRAMS: [(&str, &str, bool); 7] = [
     ("git", "`mdlab bisect` needs it: `apt-get install git`", false),
     ("cargo", "`mdlab run` needs it: install Rust with rustup", false),
     ("cargo-nextest", "`mdlab run` needs it: `cargo install --locked cargo-nextest`", false),
+    ("cargo-insta", "to review snapshots: `cargo install --locked cargo-insta`", false),
 ];
 
 /// Bytes of memory that two machines at once are comfortable with.

@@ -60,8 +60,8 @@ impl Kernels {
                 Some(Refusal { class, reason, gone }) => {
                     notice(&format!("{source}: {reason}"));
                     classes.extend(required.then_some(class));
-                    let why = if gone { "unavailable".to_owned() } else { class.to_string() };
-                    table.add_row([source.to_string(), why, row.mdadm]);
+                    let why = if gone { "unavailable" } else { "cannot be had" };
+                    table.add_row([source.to_string(), why.to_owned(), row.mdadm]);
                 }
                 None => drop(table.add_row([source.to_string(), row.kernel, row.mdadm])),
             }

@@ -1,6 +1,7 @@
 //! The scenarios of a workspace: which packages have some, what they are told, and where each of them is.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -53,9 +54,18 @@ pub(super) struct Scenario {
 pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
     let scenarios = read(&listed(shell, filter.as_slice())?);
     match scenarios.is_empty() {
-        true => Err(Failure::usage("no scenario has a name like that")),
+        true => Err(Failure::usage(none_named(filter.as_slice()))),
         false => Ok(scenarios),
     }
+}
+
+/// Says that no scenario has such a name, and where names are to be had.
+pub(super) fn none_named(filters: &[impl Display]) -> String {
+    if filters.is_empty() {
+        return "there are no scenarios: no test was listed".into();
+    }
+    let filters = filters.iter().map(|filter| format!("`{filter}`")).collect::<Vec<_>>().join(" or ");
+    format!("no scenario's name contains {filters}; `cargo nextest list` has the names")
 }
 
 /// Builds the scenarios, and lists all of them: also those that are not run unless they are asked for.
@@ -102,6 +112,8 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
         ("MDLAB_KERNEL", choice.kernel.to_string().into()),
         ("MDLAB_MDADM", choice.tool.to_string().into()),
         ("MDLAB_ACCEL", choice.accel.to_string().into()),
+        // Scenarios show what differs themselves: insta knows no version before the one that runs, and shows all of it as new.
+        ("INSTA_OUTPUT", "none".into()),
     ];
     if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
         let target =
@@ -132,7 +144,8 @@ fn of_packages(shell: &Shell, what: &str) -> Result<Vec<String>, Failure> {
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::usage(format!(
-            "find a workspace around the current folder: {cause}; change to one that has scenarios, or name it: `--scenarios DIR`"
+            "find a workspace around `{}`: {cause}; change to one that has scenarios, or name it: `--scenarios DIR`",
+            shell.current_dir().display()
         )));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)

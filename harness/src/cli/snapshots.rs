@@ -66,7 +66,7 @@ impl Snapshots {
 
 impl Log {
     fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let mut found = false;
+        let (mut found, mut known) = (false, Vec::new());
         for root in folders(shell)? {
             let named = Place::possible(&self.scenario, &root);
             for folder in shelves(&Place::root(&root))? {
@@ -75,11 +75,16 @@ impl Log {
                     found = true;
                     print(&self.history(&name, &folder))?;
                 }
+                known.push(name);
             }
         }
         match found {
             true => Ok(()),
-            false => Err(Failure::usage(format!("no scenario whose name contains `{}` has snapshots", self.scenario))),
+            false => Err(Failure::usage(format!(
+                "no scenario whose name contains `{}` has snapshots{}",
+                self.scenario,
+                nearest(&self.scenario, &known)
+            ))),
         }
     }
 
@@ -133,7 +138,9 @@ impl Tidy {
                 }
             }
         }
-        print(&format!("{removed} snapshots {}\n", if self.dry_run { "are needless" } else { "were removed" }))
+        let what = if self.dry_run { "needless" } else { "removed" };
+        let snapshots = if removed == 1 { "snapshot is" } else { "snapshots are" };
+        print(&format!("{removed} {snapshots} {what}\n"))
     }
 }
 
@@ -175,6 +182,15 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     read().map_err(|error| Failure::infra(format!("list `{}`: {error}", folder.display())))
 }
 
+/// The names that have most in common with one that nobody has: snapshots are named after what a case is, and tests after its number
+/// as well.
+fn nearest(name: &str, known: &[String]) -> String {
+    let ends = name.rmatch_indices("::").map(|(end, _)| end);
+    let alike = |end: usize| known.iter().filter(move |other| other.contains(&name[..end])).collect::<Vec<_>>();
+    let near = ends.map(alike).find(|alike| !alike.is_empty()).unwrap_or_default();
+    near.iter().take(10).map(|name| format!("\n  {name} has")).collect()
+}
+
 /// The scenario whose snapshots lie in a folder: `mirror::creates_and_stops::mdadm`.
 fn title(root: &Path, folder: &Path) -> String {
     let parts = folder.strip_prefix(root).unwrap_or(folder).components();
@@ -209,6 +225,14 @@ mod tests {
         };
         assert_eq!(names(true), ["dmesg@linux-6.1.snap"]);
         assert_eq!(names(false), ["dmesg.snap", "dmesg@linux-6.1.snap", "dmesg@linux-6.12.snap"]);
+    }
+
+    #[test]
+    fn who_asks_by_a_test_s_name_is_told_what_there_is() {
+        let known = ["mirror::creates::mdadm", "mirror::creates::ioctl", "stop::two"].map(str::to_owned);
+        let near = "\n  mirror::creates::mdadm has\n  mirror::creates::ioctl has";
+        assert_eq!(nearest("mirror::creates::tool_1", &known), near);
+        assert_eq!((nearest("nothing::like::it", &known), nearest("it", &known)), (String::new(), String::new()));
     }
 
     #[test]

@@ -52,7 +52,10 @@ impl Trace {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let lines: Vec<Vec<String>> = self.commands.iter().map(|line| words(line)).collect::<Result<_, _>>()?;
         let choice = self.machine.choice()?;
-        self.trace(&choice, &lines).map_err(|mut failure| {
+        // Read before anything boots, which takes longer.
+        let files = self.put.iter().map(|(host, guest)| Ok((guest.as_str(), file(host)?)));
+        let files: Vec<_> = files.collect::<Result<_, Failure>>()?;
+        self.trace(&choice, &lines, &files).map_err(|mut failure| {
             if failure.class != Class::Usage {
                 failure.evidence.rerun = Some(self.again(&choice));
             }
@@ -60,10 +63,10 @@ impl Trace {
         })
     }
 
-    fn trace(&self, choice: &Choice, lines: &[Vec<String>]) -> Result<(), Failure> {
+    fn trace(&self, choice: &Choice, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
         let laboratory = Laboratory::open(choice, &mut notice)?;
         let mut session = laboratory.fork()?;
-        let outcome = self.record(&mut session, lines).map_err(|failure| session.blame(failure));
+        let outcome = self.record(&mut session, lines, files).map_err(|failure| session.blame(failure));
         // With what a step recorded that has not ended.
         self.show(&session.evidence())?;
         outcome.map_err(|mut failure| {
@@ -89,12 +92,12 @@ impl Trace {
         format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {put}{commands}", choice.options())
     }
 
-    fn record(&self, session: &mut Session, lines: &[Vec<String>]) -> Result<(), Failure> {
+    fn record(&self, session: &mut Session, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
         if self.disks > 0 {
             session.attach(self.disks, self.size)?;
         }
-        for (host, guest) in &self.put {
-            session.put(guest, &file(host)?)?;
+        for (guest, bytes) in files {
+            session.put(guest, bytes)?;
         }
         for (number, words) in (1..).zip(lines) {
             let outcome = session.run(words, Some(&self.stdin)).cloned();
@@ -109,9 +112,7 @@ impl Trace {
             }
             let command = outcome?;
             if command.exit != Some(Exit::Status(0)) {
-                let (line, ending, said) = (command.line(), command.ending(), command.complaint());
-                let said = if said.is_empty() { said } else { format!(": {said}") };
-                let text = format!("expected `{line}` to end with status 0, got: {ending}{said}");
+                let text = format!("expected `{}` to end with status 0, got: {}", command.line(), command.came());
                 return Err(session.failure(Class::Tool, text));
             }
         }
@@ -137,6 +138,7 @@ const LARGEST: u64 = 128 << 20;
 fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |cause: String| Failure::usage(format!("read `{}`: {cause}", path.display()));
     match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(failed("it is a directory, expected a file".into())),
         Ok(found) if !found.is_file() || found.len() > LARGEST => {
             Err(failed(format!("expected a file of at most {} MiB", LARGEST >> 20)))
         }

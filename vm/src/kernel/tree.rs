@@ -28,6 +28,12 @@ impl Tree {
                 "`{path}` is no built kernel tree: {cause}; `make -C {quoted} bzImage modules` builds it"
             ))
         };
+        if !folder.is_dir() {
+            return Err(Error::usage(format!(
+                "find the built kernel tree `{}`: there is no such folder",
+                folder.display()
+            )));
+        }
         let there = |path: &str| folder.join(path).exists();
         if !there(Self::IMAGE) {
             return Err(unbuilt(format!("`{}` is not there", Self::IMAGE)));

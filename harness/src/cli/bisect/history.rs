@@ -1,14 +1,20 @@
 //! A kernel's history: what git knows of it. Revisions are checked out beside the user's tree, which stays as it is.
 
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use mdlab_vm::child::{End, bounded};
 use mdlab_vm::{Cache, Digest, Notice, child};
+use nix::sys::signal::Signal;
 use xshell::{Shell, cmd};
 
 use super::judge::Verdict;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::notice;
 use crate::failure::Failure;
 
 /// A repository.
@@ -17,10 +23,14 @@ pub(super) struct History {
     shell: Shell,
 }
 
+/// How long a checkout may take: a kernel has some 90,000 files.
+const LIMIT: Duration = Duration::from_secs(1800);
+
 /// A tree of it in the cache, in which revisions are checked out one after the other.
-pub(super) struct Worktree {
+pub(super) struct Worktree<'a> {
     folder: PathBuf,
     shell: Shell,
+    interrupts: &'a Interrupts,
     /// The repository that it belongs to.
     tree: PathBuf,
     /// Held until nobody works with it any more.
@@ -49,20 +59,40 @@ impl History {
         Ok(Self { tree: top.trim().into(), shell })
     }
 
-    /// The commit that a revision names.
+    /// The commit that a revision names; it has a kernel.
     pub(super) fn commit(&self, revision: &str) -> Result<String, Failure> {
         let (tree, commit) = (&self.tree, format!("{revision}^{{commit}}"));
+        let unfit =
+            |why| Failure::usage(format!("find the revision `{revision}` of a kernel in `{}`: {why}", tree.display()));
         let found = git(cmd!(self.shell, "git -C {tree} rev-parse --verify --quiet --end-of-options {commit}"));
-        found.map(|text| text.trim().to_owned()).map_err(|_| {
-            Failure::usage(format!(
-                "find the revision `{revision}` in `{}`: there is none of that name",
-                tree.display()
-            ))
-        })
+        let found = found.map_err(|_| unfit("there is none of that name"))?.trim().to_owned();
+        for name in KERNEL {
+            let object = format!("{found}:{name}");
+            let there = git(cmd!(self.shell, "git -C {tree} cat-file -e {object}"));
+            there.map_err(|_| unfit("it has no `Kconfig` and `arch/x86`"))?;
+        }
+        Ok(found)
+    }
+
+    /// Refuses a search in which there is nothing to find: what came after the good revision must be among what the bad one has.
+    pub(super) fn refuse_swapped(&self, good: &str, bad: &str) -> Result<(), Failure> {
+        let tree = &self.tree;
+        match git(cmd!(self.shell, "git -C {tree} merge-base --is-ancestor {bad} {good}")) {
+            Ok(_) if good == bad => Err(Failure::usage(format!("{good} cannot be both good and bad"))),
+            Ok(_) => Err(Failure::usage(format!(
+                "the bad revision {bad} comes before the good one, {good}: name them the other way round"
+            ))),
+            Err(_) => Ok(()),
+        }
     }
 
     /// A tree of this repository's in the cache, for one search at a time.
-    pub(super) fn worktree(&self, cache: &Cache, notice: Notice) -> Result<Worktree, Failure> {
+    pub(super) fn worktree<'a>(
+        &self,
+        cache: &Cache,
+        interrupts: &'a Interrupts,
+        notice: Notice,
+    ) -> Result<Worktree<'a>, Failure> {
         let (tree, shell) = (self.tree.clone(), self.shell.clone());
         let folder = cache.path("bisect").join(Digest::of(tree.to_string_lossy().as_bytes()).short());
         let lock = lock(&folder.with_extension("lock")).map_err(|cause| {
@@ -73,11 +103,12 @@ impl History {
             fs::remove_dir_all(&folder)
                 .map_err(|error| Failure::infra(format!("remove `{}`: {error}", folder.display())))?;
         }
-        let worktree = Worktree { folder, shell, tree, _lock: lock };
+        let worktree = Worktree { folder, shell, interrupts, tree, _lock: lock };
         let Worktree { folder, shell, tree, .. } = &worktree;
         if !folder.exists() {
             notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
-            git(cmd!(shell, "git -C {tree} worktree add --force --detach --quiet {folder} HEAD"))?;
+            // Its files come with the first commit: git would have another git write them, which outlives this process.
+            git(cmd!(shell, "git -C {tree} worktree add --force --detach --no-checkout --quiet {folder} HEAD"))?;
         }
         Ok(worktree)
     }
@@ -91,7 +122,7 @@ fn lock(path: &Path) -> Result<File, String> {
     Ok(file)
 }
 
-impl Worktree {
+impl Worktree<'_> {
     /// Where it is.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
@@ -101,8 +132,21 @@ impl Worktree {
     pub(super) fn check_out(&self, commit: &str) -> Result<(), Failure> {
         let folder = &self.folder;
         // An earlier search may not have come to its end.
-        git(cmd!(self.shell, "git -C {folder} bisect reset"))?;
-        git(cmd!(self.shell, "git -C {folder} checkout --quiet --force --detach {commit}")).map(drop)
+        self.write_files(cmd!(self.shell, "git -C {folder} bisect reset"))?;
+        self.write_files(cmd!(self.shell, "git -C {folder} checkout --quiet --force --detach {commit}"))
+    }
+
+    /// Runs what takes its time, unless a signal comes.
+    fn write_files(&self, command: xshell::Cmd) -> Result<(), Failure> {
+        let name = command.to_string();
+        let failed = |cause: String| Failure::infra(format!("run `{name}`: {cause}"));
+        let ran = bounded(undirected(command), LIMIT, Some(self.interrupts.as_fd()), Signal::SIGTERM);
+        match ran.map_err(|error| failed(error.to_string()))? {
+            (End::Itself, status, _) if status.success() => Ok(()),
+            (End::Itself, status, said) => Err(failed(format!("{status}\n{}", said.trim_end()))),
+            (End::TooLate, ..) => Err(failed(format!("it did not end within {} s", LIMIT.as_secs()))),
+            (End::Interrupted, ..) => Err(failed("a signal came".into())),
+        }
     }
 
     /// Begins a search between two commits.
@@ -157,21 +201,22 @@ impl Worktree {
     }
 }
 
-impl Drop for Worktree {
+impl Drop for Worktree<'_> {
     fn drop(&mut self) {
         // Its files are git's to make again; what was built of them lies elsewhere.
         let (folder, tree) = (&self.folder, &self.tree);
-        for command in [
-            cmd!(self.shell, "git -C {folder} bisect reset"),
-            cmd!(self.shell, "git -C {tree} worktree remove --force {folder}"),
-        ] {
-            let mut command = undirected(command);
-            // Whoever is impatient, and asks the terminal to end it once more, must not end this.
-            command.process_group(0);
-            let _ = child::output(command);
+        if self.interrupts.has_come() {
+            notice(&format!("a signal came: removing `{}`", folder.display()));
         }
+        let mut command = undirected(cmd!(self.shell, "git -C {tree} worktree remove --force {folder}"));
+        // Whoever is impatient, and asks the terminal to end it once more, must not end this.
+        command.process_group(0);
+        let _ = child::output(command);
     }
 }
+
+/// By which a kernel is known.
+const KERNEL: [&str; 2] = ["Kconfig", "arch/x86"];
 
 /// By which git names its repository to what it runs, as `git bisect run` does in a linked worktree: `-C` counts for less.
 const REPOSITORY: [&str; 4] = ["GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];

@@ -46,7 +46,7 @@ impl Observed {
             Ran::Well(recordings) => (End::Passed, recordings),
             Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
             Ran::Badly(class, said, remains) => {
-                let recordings = folder::recordings(remains.path()).unwrap_or_default();
+                let recordings = folder::recordings(remains.path())?;
                 let evidence = if keep || is_none(class) { remains.keep() } else { None };
                 (End::Failed(class, said.trim().to_owned(), evidence), recordings)
             }
@@ -72,13 +72,19 @@ impl Observed {
         matches!(self.end, End::Failed(..)).then(|| self.end.text())
     }
 
-    /// How this differs from another. A message of failure, with its paths, does not count: its class does.
+    /// How this differs from another, as far as both came. A message of failure, with its paths, does not count: its class does.
     pub(in crate::cli) fn differences(&self, other: &Self, channels: &[Channel]) -> Differences {
         let ends = (self.end.kind() != other.end.kind()).then(|| [self.end.text(), other.end.text()]);
         let mut found = Vec::new();
+        let [fails, other_fails] = [self, other].map(|observed| matches!(observed.end, End::Failed(..)));
         for guest in 0..self.guests.len().max(other.guests.len()) {
             for channel in channels {
                 let [one, other] = [self, other].map(|observed| observed.said(guest, *channel));
+                let (one, other) = match (fails, other_fails) {
+                    (true, false) => (one, as_far_as(one, other)),
+                    (false, true) => (as_far_as(other, one), other),
+                    _ => (one, other),
+                };
                 if one != other {
                     let difference = similar::TextDiff::from_lines(one, other);
                     let text = difference.unified_diff().missing_newline_hint(false).to_string();
@@ -96,6 +102,21 @@ impl Observed {
         let said = self.guests.get(guest).zip(number).and_then(|(channels, number)| channels.get(number));
         said.map_or("", String::as_str)
     }
+}
+
+/// The part of a whole channel that is about as many steps as one that was cut short has come to.
+fn as_far_as<'a>(short: &str, whole: &'a str) -> &'a str {
+    let is_heading = |line: &&str| line.starts_with("## ");
+    let mut steps = short.lines().filter(is_heading).count();
+    let lines = whole.split_inclusive('\n').take_while(|line| match (is_heading(line), steps) {
+        (true, 0) => false,
+        (true, _) => {
+            steps -= 1;
+            true
+        }
+        (false, _) => true,
+    });
+    &whole[..lines.map(str::len).sum()]
 }
 
 /// Whether what failed so was no run of the scenario.
@@ -190,6 +211,22 @@ mod tests {
         assert!(one.differences(&other, &[Channel::State]).channels.is_empty());
         assert_eq!(other.failure().as_deref(), Some("fails, tool: no end (evidence: /evidence)"));
         assert!(other.was_none().is_none());
+    }
+
+    /// The steps that it did not come to are no difference of md's.
+    #[test]
+    fn what_failed_is_compared_as_far_as_it_came() {
+        let whole = "## create\nmd: one\n\n## stop\nmd: two\n\n## assemble\nmd: three\n\n";
+        let (two, _) = whole.split_at(whole.find("## assemble").unwrap());
+        assert_eq!(as_far_as("## create\nmd: 1\n\n## unfinished\n", whole), two);
+        assert_eq!((as_far_as("", whole), as_far_as(whole, whole)), ("", whole));
+        let channels = |text: &str| vec![Channel::ALL.map(|_| text.to_owned()).to_vec()];
+        let passed = Observed { end: End::Passed, guests: channels(whole) };
+        let failed = Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: channels(two) };
+        for (one, other) in [(&passed, &failed), (&failed, &passed)] {
+            let Differences { ends, channels } = one.differences(other, &Channel::ALL);
+            assert!(ends.is_some() && channels.is_empty(), "{channels:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use goblin::elf::Elf;
-use goblin::elf::header::{EM_X86_64, machine_to_str};
+use goblin::elf::header::{ELFMAG, EM_X86_64, ET_DYN, ET_EXEC, et_to_str, machine_to_str};
 
 use super::{LIBRARIES, Need, needs_of, resolve};
 use crate::error::{Context, Error, Result};
@@ -35,11 +35,26 @@ impl Program {
         let unread = |cause: String| Error::usage(format!("read the program `{}`: {cause}", path.display()));
         let metadata = fs::metadata(path).map_err(|error| unread(error.to_string()))?;
         // A device or a pipe may have no end.
-        if !metadata.is_file() || metadata.len() > LARGEST {
-            return Err(unread(format!("expected a file of {} MiB at most", LARGEST >> 20)));
+        if !metadata.is_file() {
+            let kind = if metadata.is_dir() { "a directory" } else { "no regular file" };
+            return Err(unread(format!("it is {kind}")));
+        }
+        if metadata.len() > LARGEST {
+            return Err(unread(format!("expected {} MiB at most, it has {}", LARGEST >> 20, metadata.len() >> 20)));
         }
         let contents = fs::read(path).map_err(|error| unread(error.to_string()))?;
-        let elf = Elf::parse(&contents).map_err(|error| unfit(error.to_string()))?;
+        if !contents.starts_with(ELFMAG) {
+            let what = if contents.is_empty() { "it is empty" } else { "it is no ELF file" };
+            return Err(unfit(what.into()));
+        }
+        let elf = Elf::parse(&contents).map_err(|error| unfit(format!("it is damaged, or cut short: {error}")))?;
+        // execvp(3) has a shell run whatever the kernel does not take for a program.
+        if ![ET_EXEC, ET_DYN].contains(&elf.header.e_type) {
+            return Err(unfit(format!(
+                "its type is ET_{}, a program's is ET_EXEC or ET_DYN",
+                et_to_str(elf.header.e_type)
+            )));
+        }
         if elf.header.e_machine != EM_X86_64 {
             return Err(unfit(format!("it is one for {}", machine_to_str(elf.header.e_machine))));
         }
@@ -125,17 +140,30 @@ mod tests {
     }
 
     #[test]
-    fn a_program_for_another_machine_is_refused() {
+    fn what_is_no_program_is_refused_for_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mdadm");
-        let mut bytes = fs::read("/proc/self/exe").unwrap();
-        // e_machine, at 18, is EM_AARCH64.
-        bytes[18] = 183;
-        fs::write(&path, &bytes).unwrap();
-        let error = Program::read(&path).unwrap_err().to_string();
-        assert!(error.ends_with("is no program for x86-64 Linux: it is one for AARCH64"), "{error}");
-        fs::write(&path, "#!/bin/sh\n").unwrap();
-        let error = Program::read(&path).unwrap_err().to_string();
-        assert!(error.contains("is no program for x86-64 Linux: "), "{error}");
+        let program = fs::read("/proc/self/exe").unwrap();
+        let with = |at: usize, byte: u8| {
+            let mut bytes = program.clone();
+            bytes[at] = byte;
+            bytes
+        };
+        for (bytes, reason) in [
+            (Vec::new(), "it is empty"),
+            (b"#!/bin/sh\n".to_vec(), "it is no ELF file"),
+            (program[..1000].to_vec(), "it is damaged, or cut short: "),
+            // e_type, at 16, is ET_REL: `mdadm.o`, which a shell would make something of.
+            (with(16, 1), "its type is ET_REL, a program's is ET_EXEC or ET_DYN"),
+            // e_machine, at 18, is EM_AARCH64.
+            (with(18, 183), "it is one for AARCH64"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = Program::read(&path).unwrap_err().to_string();
+            let expected = format!("`{}` is no program for x86-64 Linux: {reason}", path.display());
+            assert!(error.contains(&expected), "{error}");
+        }
+        let error = Program::read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with(": it is a directory"), "{error}");
     }
 }
