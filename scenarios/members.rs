@@ -154,11 +154,12 @@ fn replaces(mut guest: Guest, #[values(Level::Raid1, Level::Raid5, Level::Raid10
     guest.trace_nothing();
 
     guest.hold_sync(&array, 0);
+    // An array that is clean again may count its events back (`md_update_sb` of drivers/md/md.c): whether it can is luck.
+    guest.prepare(|g| g.keep_dirty(&array));
     guest.step("replace", |g| {
         g.replace(&array, "/dev/loop1", "/dev/loop4");
         // Otherwise it is luck whether the superblocks say so before all is over.
         g.fill_sectors(array.node(), 0..8);
-        g.wait_for(&array, "array_state", "clean");
     });
     guest.release_sync(&array);
     guest.step("recovery", |g| g.wait_idle());

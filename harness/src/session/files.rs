@@ -49,9 +49,10 @@ impl Session {
         Ok(image)
     }
 
-    /// Attaches disks that hold this to the next loop devices.
+    /// Attaches disks that hold this to the next loop devices. Each is taken up before the next is there: else it is luck how far
+    /// the mdadm that udev runs for one of them gets before the next.
     pub(crate) fn plug_in(&mut self, images: &[Vec<u8>]) -> Result<Vec<String>, Failure> {
-        let mut files = Vec::new();
+        let mut nodes = Vec::new();
         for (number, image) in images.iter().enumerate() {
             let path = format!("/backing/moved{number}");
             // There has to be a file, whatever it holds.
@@ -61,14 +62,14 @@ impl Session {
                     self.put_at(&path, offset, piece)?;
                 }
             }
-            files.push((path, image.len() as u64));
+            let bytes = image.len() as u64;
+            let attached = match self.ask(Request::PlugIn(vec![(path, bytes)]))? {
+                Reply::Attached(attached) => attached,
+                other => return Err(self.unexpected("plug a disk in", &other)),
+            };
+            self.disks.extend(attached.iter().map(|node| (node.clone(), bytes)));
+            nodes.extend(attached);
         }
-        let sizes: Vec<u64> = files.iter().map(|(_, bytes)| *bytes).collect();
-        let nodes = match self.ask(Request::PlugIn(files))? {
-            Reply::Attached(nodes) => nodes,
-            other => return Err(self.unexpected("plug disks in", &other)),
-        };
-        self.disks.extend(nodes.iter().cloned().zip(sizes));
         Ok(nodes)
     }
 
