@@ -156,9 +156,10 @@ fn said(guest: &mut Guest, act: impl FnOnce(&mut Guest)) -> Said {
         act(g);
         g.wait_idle();
     });
-    let after = guest.recording().steps.last().map(|step| step.after.attributes.clone()).unwrap_or_default();
+    let after = guest.recording().steps.last().and_then(|step| step.after.clone()).unwrap_or_default();
     let lasts = |path: &str| path.rsplit('/').next().is_some_and(|name| LASTING.contains(&name));
-    let said: Said = after.into_iter().map(|one| (one.path, one.value)).filter(|(path, _)| lasts(path)).collect();
+    let said: Said =
+        after.attributes.into_iter().map(|one| (one.path, one.value)).filter(|(path, _)| lasts(path)).collect();
     assert!(said.len() > LASTING.len(), "{said:?}");
     said
 }

@@ -55,15 +55,16 @@ impl Channel {
         let mut text = String::new();
         let mut before = None;
         for step in steps {
-            let after = Some(&step.after);
-            if !step.given {
-                let lines = match self {
-                    Self::Syscalls => syscalls::render(step, redaction),
-                    Self::Dmesg => dmesg::render(step, redaction),
-                    Self::Uevents => uevents::render(step, redaction),
-                    Self::Superblock => superblock::render(&step.after, before, redaction),
-                    Self::State => state::render(&step.after, before, redaction),
-                };
+            let after = step.after.as_ref();
+            let lines = match self {
+                Self::Syscalls => Some(syscalls::render(step, redaction)),
+                Self::Dmesg => Some(dmesg::render(step, redaction)),
+                Self::Uevents => Some(uevents::render(step, redaction)),
+                // Of a step that was cut short they have nothing to say.
+                Self::Superblock => after.map(|after| superblock::render(after, before, redaction)),
+                Self::State => after.map(|after| state::render(after, before, redaction)),
+            };
+            if let (Some(lines), false) = (lines, step.given) {
                 text.push_str(&format!("## {}\n{}\n", step.label, lines));
             }
             before = after;

@@ -54,7 +54,10 @@ fn in_step(number: usize, one: &Step, other: &Step) -> Option<Difference> {
         .or(records)
         .or_else(missing)
         .or_else(|| of(&format!("{step}, {}, the commands", Channel::Syscalls), &one.commands, &other.commands))
-        .or_else(|| afterwards(&step, &one.after, &other.after))
+        .or_else(|| match (&one.after, &other.after) {
+            (Some(one), Some(other)) => afterwards(&step, one, other),
+            (one, other) => of(&format!("{step}, whether it ended"), &one.is_some(), &other.is_some()),
+        })
 }
 
 /// What was looked at when the step had ended.
@@ -119,7 +122,7 @@ mod tests {
 
     fn recording(events: Vec<Event>) -> Recording {
         let machine = MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() };
-        let after = Observation::default();
+        let after = Some(Observation::default());
         let step = Step { label: "stop".into(), given: false, commands: Vec::new(), events, after };
         Recording { machine, steps: vec![step] }
     }
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn how_things_stood_afterwards_counts_too() {
         let (one, mut other) = (recording(Vec::new()), recording(Vec::new()));
-        other.steps[0].after.mdstat = Some("md0 : active".into());
+        other.steps[0].after.as_mut().unwrap().mdstat = Some("md0 : active".into());
         assert_eq!(Difference::between(&one, &other).unwrap().place, "step 1 `stop`, state, /proc/mdstat");
     }
 }

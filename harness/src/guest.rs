@@ -46,6 +46,8 @@ pub struct Guest {
     stray: Option<String>,
     /// The step that is under way, or where between steps.
     place: String,
+    /// The label of what is under way, and whether it only prepares something.
+    under_way: (String, bool),
     /// Disks that can be made to fail: node, disk behind it, its sectors.
     fragile: Vec<(String, String, u64)>,
 }
@@ -71,6 +73,7 @@ impl Guest {
                 ending: Ending::Success,
                 stray: None,
                 place: "before any step".into(),
+                under_way: (BETWEEN.into(), false),
                 fragile: Vec::new(),
             },
             Err(failure) => fail(failure, &title),
@@ -89,20 +92,24 @@ impl Guest {
     pub fn step(&mut self, label: &str, act: impl FnOnce(&mut Self)) {
         self.stray = self.stray();
         self.place = format!("step `{label}`, {}", Location::caller());
+        self.under_way = (label.into(), false);
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);
         self.place = format!("after step `{label}`");
+        self.under_way = (BETWEEN.into(), false);
     }
 
     /// Does what the scenario takes for granted. It is kept as evidence, and shown in no channel but by what it left behind.
     #[track_caller]
     pub fn prepare(&mut self, act: impl FnOnce(&mut Self)) {
         self.place = format!("what is given, {}", Location::caller());
+        self.under_way = ("given".into(), true);
         self.untraced(act);
         let outcome = self.session.end_given().map(drop);
         self.expect(outcome);
         self.place = "after what is given".into();
+        self.under_way = (BETWEEN.into(), false);
     }
 
     /// Refuses commands outside of every step: a story would count them among the doings of the next, or not at all.
@@ -257,7 +264,8 @@ impl Drop for Guest {
     fn drop(&mut self) {
         // Where the scenario has failed already, the guest may not be there any more.
         let end = if std::thread::panicking() { Ok(()) } else { self.session.end() };
-        let recording = self.session.evidence();
+        let (label, given) = &self.under_way;
+        let recording = self.session.evidence(label, *given);
         let folder = folder::evidence(&recording.machine, &self.title.folder());
         let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording));
         if let (Err(failure), true) = (&kept, std::thread::panicking()) {
@@ -290,6 +298,9 @@ fn hesitating(session: Session) -> Result<Session, Failure> {
     })?;
     Ok(session.with_hesitation(move || std::thread::sleep(Duration::from_micros(fastrand::u64(0..=longest * 1000)))))
 }
+
+/// The label of what happened in no step.
+const BETWEEN: &str = "between steps";
 
 /// How a scenario wants commands to end.
 #[derive(Clone, Copy)]

@@ -49,8 +49,8 @@ pub struct Step {
     pub commands: Vec<Command>,
     /// What happened, in order.
     pub events: Vec<Event>,
-    /// How the arrays and their members stood afterwards.
-    pub after: Observation,
+    /// How the arrays and their members stood afterwards; nothing where the step was cut short, and nobody could look.
+    pub after: Option<Observation>,
 }
 
 /// A command that was run.

@@ -78,7 +78,7 @@ impl Redaction {
         let mut redaction = Self { events: EventCounts::of(recording), ..Self::default() };
         for step in &recording.steps {
             // Before what udev announces, whose order is luck: members come in the order of their nodes.
-            for (_, _, superblock) in superblocks(&step.after) {
+            for (_, _, superblock) in step.after.iter().flat_map(superblocks) {
                 redaction.learn_uuids(&superblock);
             }
             for event in &step.events {

@@ -213,7 +213,7 @@ impl Session {
         self.watch.see(after.taint);
         self.recorded = 0;
         let (commands, events) = (std::mem::take(&mut self.commands), in_order(std::mem::take(&mut self.events)));
-        self.recording.steps.push(Step { label: label.to_owned(), given, commands, events, after });
+        self.recording.steps.push(Step { label: label.to_owned(), given, commands, events, after: Some(after) });
         self.judge_kernel()?;
         let last = self.recording.steps.len() - 1;
         Ok(&self.recording.steps[last])
@@ -224,13 +224,12 @@ impl Session {
         &self.recording
     }
 
-    /// What was recorded, with the step that has not ended; nobody looked at the arrays after it.
-    pub(crate) fn evidence(&self) -> Recording {
+    /// What was recorded, with the step that has not ended: its label, and whether it only prepares something.
+    pub(crate) fn evidence(&self, label: &str, given: bool) -> Recording {
         let mut recording = self.recording.clone();
         let (commands, events) = (self.commands.clone(), in_order(self.events.clone()));
         if !commands.is_empty() || !events.is_empty() {
-            let label = "unfinished".to_owned();
-            recording.steps.push(Step { label, given: false, commands, events, after: Observation::default() });
+            recording.steps.push(Step { label: label.to_owned(), given, commands, events, after: None });
         }
         recording
     }

@@ -100,6 +100,9 @@ fn case(name: &str) -> String {
 /// The variable that has snapshots play no part: what scenarios do is compared otherwise.
 pub(crate) const IGNORED: &str = "MDLAB_SNAPSHOTS_IGNORED";
 
+/// The variable by which insta is told what to print.
+pub(crate) const INSTA_OUTPUT: &str = "INSTA_OUTPUT";
+
 /// Compares every channel; `assert` is insta's assertion, which knows the test. All channels are compared before the
 /// scenario fails, so that one review sees them all.
 #[track_caller]
@@ -118,12 +121,13 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             format!("{runs} is older than what snapshots begin with, {}: `mdlab compare` does without", Since::EVER);
         guest.expect::<()>(Err(Failure::usage(text)));
     }
-    let mut known = false;
-    let mut drifted = Vec::new();
+    let (mut known, mut drifted, mut missing) = (false, Vec::new(), Vec::new());
+    // As `mdlab run` has it.
+    let silent = std::env::var_os(INSTA_OUTPUT).is_some_and(|how| how == "none");
     for channel in Channel::ALL {
         let text = channel.render(&recording.steps, &redaction);
         let shelf = Shelf::open(&place.folder, channel);
-        let name = match shelf.holding(runs) {
+        let (fails, name) = match shelf.holding(runs) {
             Some((since, held)) if held == text.trim_end() => {
                 known = true;
                 forget(place, &since.name(channel));
@@ -133,25 +137,32 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             Some((since, held)) => {
                 known = true;
                 // insta compares a version with itself alone: of another it can only show the new file.
-                let difference = similar::TextDiff::from_lines(held, text.trim_end());
-                let until = format!("{}.snap, until now", since.name(channel));
-                let mut difference = difference.unified_diff();
-                eprintln!("{}", difference.missing_newline_hint(false).header(&until, "now"));
-                runs.name(channel)
+                if since != runs || silent {
+                    let difference = similar::TextDiff::from_lines(held, text.trim_end());
+                    let until = format!("{}.snap, until now", since.name(channel));
+                    let mut difference = difference.unified_diff();
+                    eprintln!("{}", difference.missing_newline_hint(false).header(&until, "now"));
+                }
+                (&mut drifted, runs.name(channel))
             }
-            None => Since::EVER.name(channel),
+            None => (&mut missing, Since::EVER.name(channel)),
         };
         match catch_unwind(AssertUnwindSafe(|| assert(name.clone(), &text))) {
             Ok(()) => forget(place, &name),
-            Err(_) => drifted.push(channel.name()),
+            Err(_) => fails.push(channel.name()),
         }
     }
-    if !drifted.is_empty() {
-        let (channels, folder) = (drifted.join(", "), place.folder.display());
+    if !drifted.is_empty() || !missing.is_empty() {
+        let folder = place.folder.display();
         let text = match known {
-            true => format!(
-                "{channels} differ from the snapshots in `{folder}`, as shown above; `cargo insta review` accepts it"
-            ),
+            true => {
+                let differ = format!("{} differ from the snapshots in `{folder}`, as shown above", drifted.join(", "));
+                let lack = format!("{} have no snapshots in `{folder}` yet", missing.join(", "));
+                let parts =
+                    [(drifted, differ), (missing, lack)].into_iter().filter(|(channels, _)| !channels.is_empty());
+                let parts: String = parts.map(|(_, text)| text + "; ").collect();
+                parts + "`cargo insta review` accepts it"
+            }
             false => format!(
                 "there are no snapshots in `{folder}` yet: run on the oldest kernel first, then `cargo insta review`"
             ),

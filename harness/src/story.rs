@@ -40,10 +40,11 @@ impl<'a> Story<'a> {
         for step in &self.recording.steps {
             text.push_str(&self.step(step, since));
             since = step.events.last().map(|event| event.at).max(since);
-            for line in superblock_changes(&step.after, before, &self.redaction) {
+            let Some(after) = &step.after else { continue };
+            for line in superblock_changes(after, before, &self.redaction) {
                 text.push_str(&format!("          {LATER}{line}{LATER:#}\n"));
             }
-            before = Some(&step.after);
+            before = Some(after);
         }
         text
     }
@@ -136,7 +137,7 @@ mod tests {
             given: false,
             commands: vec![],
             events,
-            after: Observation::default(),
+            after: Some(Observation::default()),
         };
         let machine = MachineId { kernel: "6.1.0".into(), mdadm: "4.2".into(), accel: "tcg".into() };
         // A call of the second step began before another that returned in the first.

@@ -157,6 +157,9 @@ fn the_first_bad_commit_is_found() {
         assert!(text.contains(reason), "{text}");
     };
     aborts(&["--good", "v0"], "`: there is none of that name");
+    let empty = said(&history.git(&["hash-object", "-t", "tree", "/dev/null"]));
+    let bare = said(&history.git(&["commit-tree", "-m", "no kernel", empty.trim()]));
+    aborts(&["--good", bare.trim()], "`: it has no `Kconfig`");
     aborts(&["--good", "v1", "--variant", "kasn"], "expected `plain`, `debug` or `kasan`, got `kasn`");
     aborts(&["--good", "v1", "--mdadm", "file:/etc/hostname"], "`/etc/hostname` is no program for x86-64 Linux");
     fs::write(history.repository().join(".config"), "").unwrap();
@@ -219,30 +222,44 @@ fn what_cannot_be_told_apart_is_said() {
 fn a_search_that_is_interrupted_leaves_nothing() {
     let history = History::new();
     let begun = history.0.path().join("begun");
-    let long = |shell: &str| format!("echo {shell} > {}.new; mv {0}.new {0}; sleep 1000; true", begun.display());
-    history.commit("v1", &long("$$$$"));
+    let long = |shell: &str, sleep: &str| format!("echo {shell} > {}.new; mv {0}.new {0}; {sleep}", begun.display());
+    history.commit("v1", &long("$$$$", "sleep 1000; true"));
     history.commit("v2", "true");
-    let interrupted = || {
+    let search = |signal: Signal| {
         let tree = history.repository();
         let mut command = mdlab(&["bisect", JUDGED, "--tree", tree.to_str().unwrap(), "--good", "v1", "--bad", "v2"]);
         command.env("MDLAB_CACHE", history.0.path().join("cache")).stderr(Stdio::piped());
-        let search = command.spawn().unwrap();
+        let mut search = command.spawn().unwrap();
         let busy = until(|| fs::read_to_string(&begun).ok()?.trim().parse().ok().map(Pid::from_raw));
         assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 2);
-        kill(Pid::from_raw(search.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        kill(Pid::from_raw(search.id().try_into().unwrap()), signal).unwrap();
+        // Long before what it waits for would have come to its end.
+        until(|| search.try_wait().unwrap());
         let ended = search.wait_with_output().unwrap();
-        assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32), "{}", said(&ended));
-        assert!(said(&ended).contains("a signal came: removing `"), "{}", said(&ended));
-        assert!(said(&ended).contains("the search did not come to its end: SIGTERM came"), "{}", said(&ended));
+        assert_eq!(ended.status.signal(), Some(signal as i32), "{}", said(&ended));
+        fs::remove_file(&begun).unwrap();
+        (busy, said(&ended))
+    };
+    let interrupted = || {
+        let (busy, text) = search(Signal::SIGTERM);
+        assert!(text.contains("a signal came: removing `"), "{text}");
+        assert!(text.contains("the search did not come to its end: SIGTERM came"), "{text}");
         assert_eq!(said(&history.git(&["worktree", "list"])).lines().count(), 1);
         until(|| (kill(busy, None) == Err(Errno::ESRCH)).then_some(()));
-        fs::remove_file(&begun).unwrap();
     };
     interrupted();
     // A checkout takes its time as well.
     let hook = history.repository().join(".git/hooks/post-checkout");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    fs::write(&hook, format!("#!/bin/sh\n{}\n", long("$$"))).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\n{}\n", long("$$", "exec sleep 1000"))).unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    interrupted();
+    // Killed, it leaves the worktree as git left it; the next search begins anew.
+    let (hook, _) = search(Signal::SIGKILL);
+    kill(hook, Signal::SIGKILL).unwrap();
+    let left = said(&history.git(&["worktree", "list", "--porcelain"]));
+    let worktree = left.lines().filter_map(|line| line.strip_prefix("worktree ")).next_back().unwrap();
+    let lock = said(&history.git(&["-C", worktree, "rev-parse", "--git-path", "index.lock"]));
+    fs::write(Path::new(worktree).join(lock.trim()), "").unwrap();
     interrupted();
 }

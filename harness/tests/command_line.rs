@@ -169,6 +169,7 @@ fn what_makes_no_sense_is_refused() {
         (&["trace", "--mdadm", "4.2", "true"], "expected `debian:SUITE` or `file:PATH`"),
         (&["trace", "--mdadm", "file:/bin/ls", "true"], "expected `mdadm - vVERSION`, got `"),
         (&["trace", "--put", "/dev/zero:/zero", "true"], "read `/dev/zero`: expected a file of at most 128 MiB"),
+        (&["trace", "--put", "/etc:/zero", "true"], "read `/etc`: it is a directory, expected a file"),
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
         (&["trace", "--seed", "x", "true"], "expected a seed from 0 to 18446744073709551615, got `x`"),
         (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),

@@ -102,6 +102,15 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     let differs = ["\n    -", "\n    +"].map(|sign| format!("{sign}info   md/raid1:md"));
     assert!(differs.iter().all(|line| text(&drifted).contains(line)), "{}", text(&drifted));
 
+    // A channel without any is told apart from one that differs.
+    let uevents = snapshots.join("uevents.snap");
+    let held = std::fs::read_to_string(&uevents).unwrap();
+    std::fs::remove_file(&uevents).unwrap();
+    let lacking = run(folder.path(), "no");
+    assert!(text(&lacking).contains("drift: dmesg differ from the snapshots in `"), "{}", text(&lacking));
+    assert!(text(&lacking).contains(", as shown above; uevents have no snapshots in `"), "{}", text(&lacking));
+    std::fs::write(&uevents, held).unwrap();
+
     // What is offered for review is withdrawn when the snapshot holds again.
     let offered = || {
         let names = snapshots.read_dir().unwrap().flatten().map(|file| file.file_name().into_string().unwrap());

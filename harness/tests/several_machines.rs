@@ -176,4 +176,7 @@ fn a_built_tree_runs_without_being_installed() {
     let (status, text) = ends(mdlab(&["trace", "--kernel", "tree:/etc", "true"]));
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("`/etc` is no built kernel tree: `arch/x86/boot/bzImage` is not there"), "{text}");
+    let (status, text) = ends(mdlab(&["trace", "--kernel", "tree:/nowhere", "true"]));
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("find the built kernel tree `/nowhere`: there is no such folder"), "{text}");
 }

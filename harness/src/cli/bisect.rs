@@ -107,6 +107,7 @@ impl Bisect {
                     return Err(Failure::new(Class::Boot, text));
                 }
             };
+            worktree.check_out(&commit)?;
             let verdict = judge.judge(worktree.folder(), &reference)?;
             let title = worktree.title(&commit)?;
             next = worktree.mark(&verdict)?;

@@ -76,7 +76,8 @@ impl Run {
         let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
             Some(0) => Ok(()),
-            code => Err(verdict(code, &self.filters, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
+            Some(NO_TESTS) => Err(none_named(&shell, &self.filters)),
+            code => Err(verdict(code, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
         }
     }
 }
@@ -124,7 +125,7 @@ const BUILD_FAILED: i32 = 101;
 const NO_TESTS: i32 = 4;
 
 /// The failure of a run: that of the scenarios' classes which counts most.
-fn verdict(status: Option<i32>, filters: &[String], classes: &[Class]) -> Failure {
+fn verdict(status: Option<i32>, classes: &[Class]) -> Failure {
     match (Class::worst(classes), status) {
         (Some(worst), _) => {
             let count = |class: &Class| classes.iter().filter(|other| *other == class).count();
@@ -132,7 +133,6 @@ fn verdict(status: Option<i32>, filters: &[String], classes: &[Class]) -> Failur
             let counts = counts.map(|(count, class)| format!("{count} {class}"));
             Failure::new(worst, format!("scenarios failed, as shown above: {}", counts.collect::<Vec<_>>().join(", ")))
         }
-        (None, Some(NO_TESTS)) => Failure::usage(none_named(filters)),
         (None, Some(BUILD_FAILED)) => Failure::usage("the scenarios do not build, see above"),
         // An assertion of the scenario's own.
         (None, _) => Failure::new(Class::Drift, "a scenario failed, see above"),
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn the_class_that_counts_most_is_the_run_s() {
-        let failure = verdict(Some(100), &[], &[Class::Drift, Class::Tool, Class::Kernel, Class::Drift]);
+        let failure = verdict(Some(100), &[Class::Drift, Class::Tool, Class::Kernel, Class::Drift]);
         assert_eq!(failure.class, Class::Kernel);
         assert!(failure.message.ends_with("1 kernel, 1 tool, 2 drift"), "{failure}");
-        assert_eq!(verdict(Some(100), &[], &[]).class, Class::Drift);
-        assert_eq!(verdict(Some(NO_TESTS), &[], &[]).class, Class::Usage);
+        assert_eq!(verdict(Some(100), &[]).class, Class::Drift);
+        assert_eq!(verdict(Some(BUILD_FAILED), &[]).class, Class::Usage);
     }
 }

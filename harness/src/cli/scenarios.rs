@@ -11,6 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::choice::Choice;
 use crate::failure::Failure;
+use crate::snapshot::INSTA_OUTPUT;
 
 /// Where scenarios are.
 #[derive(Args)]
@@ -54,18 +55,26 @@ pub(super) struct Scenario {
 pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
     let scenarios = read(&listed(shell, filter.as_slice())?);
     match scenarios.is_empty() {
-        true => Err(Failure::usage(none_named(filter.as_slice()))),
+        true => Err(none_named(shell, filter.as_slice())),
         false => Ok(scenarios),
     }
 }
 
 /// Says that no scenario has such a name, and where names are to be had.
-pub(super) fn none_named(filters: &[impl Display]) -> String {
+pub(super) fn none_named(shell: &Shell, filters: &[impl Display]) -> Failure {
     if filters.is_empty() {
-        return "there are no scenarios: no test was listed".into();
+        return Failure::usage("there are no scenarios: no test was listed");
     }
     let filters = filters.iter().map(|filter| format!("`{filter}`")).collect::<Vec<_>>().join(" or ");
-    format!("no scenario's name contains {filters}; `cargo nextest list` has the names")
+    match packages(shell) {
+        Ok(packages) => {
+            let packages: String = packages.iter().map(|package| format!(" --package {package}")).collect();
+            let manifest = shell_words::quote(&shell.current_dir().join("Cargo.toml").to_string_lossy()).into_owned();
+            let list = format!("cargo nextest list --manifest-path {manifest}{packages}");
+            Failure::usage(format!("no scenario's name contains {filters}; `{list}` has the names"))
+        }
+        Err(failure) => failure,
+    }
 }
 
 /// Builds the scenarios, and lists all of them: also those that are not run unless they are asked for.
@@ -112,9 +121,11 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
         ("MDLAB_KERNEL", choice.kernel.to_string().into()),
         ("MDLAB_MDADM", choice.tool.to_string().into()),
         ("MDLAB_ACCEL", choice.accel.to_string().into()),
-        // Scenarios show what differs themselves: insta knows no version before the one that runs, and shows all of it as new.
-        ("INSTA_OUTPUT", "none".into()),
     ];
+    // Scenarios show what differs themselves: insta knows no version before the one that runs, and shows all of it as new.
+    if std::env::var_os(INSTA_OUTPUT).is_none() {
+        variables.push((INSTA_OUTPUT, "none".into()));
+    }
     if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
         let target =
             std::path::absolute(target).map_err(|error| Failure::usage(format!("read CARGO_TARGET_DIR: {error}")))?;

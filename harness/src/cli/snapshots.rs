@@ -182,13 +182,18 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     read().map_err(|error| Failure::infra(format!("list `{}`: {error}", folder.display())))
 }
 
+/// The most names that are shown to somebody who mistook one.
+const NEAREST: usize = 10;
+
 /// The names that have most in common with one that nobody has: snapshots are named after what a case is, and tests after its number
 /// as well.
 fn nearest(name: &str, known: &[String]) -> String {
-    let ends = name.rmatch_indices("::").map(|(end, _)| end);
+    let ends = name.rmatch_indices("::").map(|(end, _)| end).filter(|end| *end > 0);
     let alike = |end: usize| known.iter().filter(move |other| other.contains(&name[..end])).collect::<Vec<_>>();
     let near = ends.map(alike).find(|alike| !alike.is_empty()).unwrap_or_default();
-    near.iter().take(10).map(|name| format!("\n  {name} has")).collect()
+    let left = near.len().saturating_sub(NEAREST);
+    let more = if left > 0 { format!("\n  and {left} more") } else { String::new() };
+    near.iter().take(NEAREST).map(|name| format!("\n  {name} has")).chain([more]).collect()
 }
 
 /// The scenario whose snapshots lie in a folder: `mirror::creates_and_stops::mdadm`.

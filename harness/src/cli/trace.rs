@@ -68,12 +68,12 @@ impl Trace {
         let mut session = laboratory.fork()?;
         let outcome = self.record(&mut session, lines, files).map_err(|failure| session.blame(failure));
         // With what a step recorded that has not ended.
-        self.show(&session.evidence())?;
+        self.show(&session.evidence(UNFINISHED, false))?;
         outcome.map_err(|mut failure| {
             // Another command line has another folder, so that none takes another's evidence away.
             let title = format!("trace-{}", &Digest::of(self.again(choice).as_bytes()).short()[..8]);
             let kept = folder::evidence(laboratory.machine(), &title).and_then(|folder| {
-                folder::write_recording(&folder, &session.evidence())?;
+                folder::write_recording(&folder, &session.evidence(UNFINISHED, false))?;
                 let _ = fs::write(folder.join("console.log"), session.console());
                 Ok(folder)
             });
@@ -131,6 +131,9 @@ impl Trace {
         })
     }
 }
+
+/// What a step is called that has not ended.
+const UNFINISHED: &str = "unfinished";
 
 /// The largest file that is brought into a guest; it lies in the guest's memory there.
 const LARGEST: u64 = 128 << 20;

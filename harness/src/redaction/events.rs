@@ -44,10 +44,11 @@ impl EventCounts {
     pub(super) fn of(recording: &Recording) -> Self {
         let (mut counts, mut before) = (Self::default(), None);
         for step in &recording.steps {
-            let found = superblocks(&step.after);
+            let Some(after) = &step.after else { continue };
+            let found = superblocks(after);
             let found = found.iter().map(|(_, _, superblock)| (superblock.uuid(), superblock.events())).collect();
-            counts.learn(is_lucky(step, before), found);
-            before = Some(&step.after);
+            counts.learn(is_lucky(step, before, after), found);
+            before = Some(after);
         }
         counts
     }
@@ -92,14 +93,14 @@ impl EventCounts {
 }
 
 /// Whether a step added events by luck.
-fn is_lucky(step: &Step, before: Option<&Observation>) -> bool {
+fn is_lucky(step: &Step, before: Option<&Observation>, after: &Observation) -> bool {
     let begins = step.events.iter().any(|event| match &event.what {
         What::Kernel(message) => BEGINS.iter().any(|text| message.text.starts_with(text)),
         _ => false,
     });
     begins
-        || syncs_anywhere(&step.after)
-        || before.is_some_and(|before| syncs_anywhere(before) || journal_tails(before) != journal_tails(&step.after))
+        || syncs_anywhere(after)
+        || before.is_some_and(|before| syncs_anywhere(before) || journal_tails(before) != journal_tails(after))
 }
 
 /// Where the journals begin.

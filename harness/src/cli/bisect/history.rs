@@ -1,6 +1,7 @@
 //! A kernel's history: what git knows of it. Revisions are checked out beside the user's tree, which stays as it is.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub(super) struct Worktree<'a> {
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// This commit is checked out, to be tried.
+    /// This commit is to be tried.
     Try(String),
     /// The first bad one.
     Found(String),
@@ -62,14 +63,15 @@ impl History {
     /// The commit that a revision names; it has a kernel.
     pub(super) fn commit(&self, revision: &str) -> Result<String, Failure> {
         let (tree, commit) = (&self.tree, format!("{revision}^{{commit}}"));
-        let unfit =
-            |why| Failure::usage(format!("find the revision `{revision}` of a kernel in `{}`: {why}", tree.display()));
+        let unfit = |why: &str| {
+            Failure::usage(format!("find the revision `{revision}` of a kernel in `{}`: {why}", tree.display()))
+        };
         let found = git(cmd!(self.shell, "git -C {tree} rev-parse --verify --quiet --end-of-options {commit}"));
         let found = found.map_err(|_| unfit("there is none of that name"))?.trim().to_owned();
         for name in KERNEL {
             let object = format!("{found}:{name}");
-            let there = git(cmd!(self.shell, "git -C {tree} cat-file -e {object}"));
-            there.map_err(|_| unfit("it has no `Kconfig` and `arch/x86`"))?;
+            let there = git(cmd!(self.shell, "git -C {tree} rev-parse --verify --quiet {object}"));
+            there.map_err(|_| unfit(&format!("it has no `{name}`")))?;
         }
         Ok(found)
     }
@@ -98,18 +100,21 @@ impl History {
         let lock = lock(&folder.with_extension("lock")).map_err(|cause| {
             Failure::usage(format!("search in `{}`: {cause}; wait for it, or search in a clone", tree.display()))
         })?;
-        // A search that was killed left it; it may be of a repository that has been cloned anew since.
-        if folder.exists() && git(cmd!(shell, "git -C {folder} rev-parse --verify HEAD")).is_err() {
-            fs::remove_dir_all(&folder)
-                .map_err(|error| Failure::infra(format!("remove `{}`: {error}", folder.display())))?;
+        // A search that was killed left it, in the middle of whatever it did; git may not know it any more.
+        if folder.exists() {
+            let _ = git(cmd!(shell, "git -C {tree} worktree remove --force {folder}"));
+        }
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::infra(format!("remove `{}`: {error}", folder.display())));
+            }
+            _ => {}
         }
         let worktree = Worktree { folder, shell, interrupts, tree, _lock: lock };
         let Worktree { folder, shell, tree, .. } = &worktree;
-        if !folder.exists() {
-            notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
-            // Its files come with the first commit: git would have another git write them, which outlives this process.
-            git(cmd!(shell, "git -C {tree} worktree add --force --detach --no-checkout --quiet {folder} HEAD"))?;
-        }
+        notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
+        // Its files come with the first commit: git would have another git write them, which outlives this process.
+        git(cmd!(shell, "git -C {tree} worktree add --force --detach --no-checkout --quiet {folder} HEAD"))?;
         Ok(worktree)
     }
 }
@@ -128,16 +133,10 @@ impl Worktree<'_> {
         &self.folder
     }
 
-    /// Checks a commit out, whatever was there.
+    /// Checks a commit out, whatever was there, unless a signal comes.
     pub(super) fn check_out(&self, commit: &str) -> Result<(), Failure> {
         let folder = &self.folder;
-        // An earlier search may not have come to its end.
-        self.write_files(cmd!(self.shell, "git -C {folder} bisect reset"))?;
-        self.write_files(cmd!(self.shell, "git -C {folder} checkout --quiet --force --detach {commit}"))
-    }
-
-    /// Runs what takes its time, unless a signal comes.
-    fn write_files(&self, command: xshell::Cmd) -> Result<(), Failure> {
+        let command = cmd!(self.shell, "git -C {folder} checkout --quiet --force --detach {commit}");
         let name = command.to_string();
         let failed = |cause: String| Failure::infra(format!("run `{name}`: {cause}"));
         let ran = bounded(undirected(command), LIMIT, Some(self.interrupts.as_fd()), Signal::SIGTERM);
@@ -149,13 +148,13 @@ impl Worktree<'_> {
         }
     }
 
-    /// Begins a search between two commits.
+    /// Begins a search between two commits. It only says what to check out, and leaves that to [`Worktree::check_out`].
     pub(super) fn begin(&self, good: &str, bad: &str) -> Result<Next, Failure> {
         let folder = &self.folder;
-        self.next(git(cmd!(self.shell, "git -C {folder} bisect start {bad} {good} --")))
+        self.next(git(cmd!(self.shell, "git -C {folder} bisect start --no-checkout {bad} {good} --")))
     }
 
-    /// Says what the commit that is checked out is.
+    /// Says what the commit that was to be tried is.
     pub(super) fn mark(&self, verdict: &Verdict) -> Result<Next, Failure> {
         let folder = &self.folder;
         let what = match verdict {
@@ -173,7 +172,7 @@ impl Worktree<'_> {
             Ok(text) => match text.lines().find_map(|line| line.strip_suffix(" is the first bad commit")) {
                 Some(first) => Ok(Next::Found(first.to_owned())),
                 None => {
-                    let head = git(cmd!(self.shell, "git -C {folder} rev-parse HEAD"))?;
+                    let head = git(cmd!(self.shell, "git -C {folder} rev-parse --verify BISECT_HEAD"))?;
                     Ok(Next::Try(head.trim().to_owned()))
                 }
             },

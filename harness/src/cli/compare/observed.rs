@@ -45,9 +45,13 @@ impl Observed {
         let (end, recordings) = match ran {
             Ran::Well(recordings) => (End::Passed, recordings),
             Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
+            // Nothing is said of what it recorded, if it could.
+            Ran::Badly(class, said, remains) if is_none(class) => {
+                (End::Failed(class, said.trim().to_owned(), remains.keep()), Vec::new())
+            }
             Ran::Badly(class, said, remains) => {
                 let recordings = folder::recordings(remains.path())?;
-                let evidence = if keep || is_none(class) { remains.keep() } else { None };
+                let evidence = if keep { remains.keep() } else { None };
                 (End::Failed(class, said.trim().to_owned(), evidence), recordings)
             }
         };
@@ -72,17 +76,20 @@ impl Observed {
         matches!(self.end, End::Failed(..)).then(|| self.end.text())
     }
 
-    /// How this differs from another, as far as both came. A message of failure, with its paths, does not count: its class does.
-    pub(in crate::cli) fn differences(&self, other: &Self, channels: &[Channel]) -> Differences {
-        let ends = (self.end.kind() != other.end.kind()).then(|| [self.end.text(), other.end.text()]);
+    /// How this differs from another, as far as both came where they failed differently. A message of failure, with its paths, does
+    /// not count: its class does.
+    pub(in crate::cli) fn differences(&self, them: &Self, channels: &[Channel]) -> Differences {
+        let ends = (self.end.kind() != them.end.kind()).then(|| [self.end.text(), them.end.text()]);
         let mut found = Vec::new();
-        let [fails, other_fails] = [self, other].map(|observed| matches!(observed.end, End::Failed(..)));
-        for guest in 0..self.guests.len().max(other.guests.len()) {
+        for guest in 0..self.guests.len().max(them.guests.len()) {
             for channel in channels {
-                let [one, other] = [self, other].map(|observed| observed.said(guest, *channel));
-                let (one, other) = match (fails, other_fails) {
-                    (true, false) => (one, as_far_as(one, other)),
-                    (false, true) => (as_far_as(other, one), other),
+                let [one, other] = [self, them].map(|observed| observed.said(guest, *channel));
+                let (one, other) = match (&self.end, &them.end) {
+                    (End::Failed(class, ..), End::Failed(other_class, ..)) if class != other_class => {
+                        (as_far_as(other, one), as_far_as(one, other))
+                    }
+                    (End::Failed(..), End::Passed) => (one, as_far_as(one, other)),
+                    (End::Passed, End::Failed(..)) => (as_far_as(other, one), other),
                     _ => (one, other),
                 };
                 if one != other {
@@ -93,7 +100,7 @@ impl Observed {
             }
         }
         // What was skipped has nothing to compare.
-        let skipped = [self, other].iter().any(|observed| matches!(observed.end, End::Skipped(_)));
+        let skipped = [self, them].iter().any(|observed| matches!(observed.end, End::Skipped(_)));
         Differences { ends, channels: if skipped { Vec::new() } else { found } }
     }
 
@@ -104,7 +111,7 @@ impl Observed {
     }
 }
 
-/// The part of a whole channel that is about as many steps as one that was cut short has come to.
+/// The part of a channel that is about as many steps as another, which was cut short, has come to.
 fn as_far_as<'a>(short: &str, whole: &'a str) -> &'a str {
     let is_heading = |line: &&str| line.starts_with("## ");
     let mut steps = short.lines().filter(is_heading).count();
@@ -192,10 +199,16 @@ mod tests {
             Event { at: 1, what: What::Kernel(KernelMessage { level, facility, sequence, stamp, text, properties }) }
         };
         let events = messages.iter().map(event).collect();
-        let after = Observation::default();
-        let step = Step { label: "stop".into(), given: false, commands: Vec::new(), events, after };
-        let machine = MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() };
-        Observed { end, guests: vec![rendered(&Recording { machine, steps: vec![step] })] }
+        let step = Step { events, ..step("stop", Some(Observation::default())) };
+        Observed { end, guests: vec![rendered(&recording(vec![step]))] }
+    }
+
+    fn step(label: &str, after: Option<Observation>) -> Step {
+        Step { label: label.into(), given: false, commands: Vec::new(), events: Vec::new(), after }
+    }
+
+    fn recording(steps: Vec<Step>) -> Recording {
+        Recording { machine: MachineId { kernel: "6.1".into(), mdadm: "4.2".into(), accel: "tcg".into() }, steps }
     }
 
     #[test]
@@ -218,15 +231,32 @@ mod tests {
     fn what_failed_is_compared_as_far_as_it_came() {
         let whole = "## create\nmd: one\n\n## stop\nmd: two\n\n## assemble\nmd: three\n\n";
         let (two, _) = whole.split_at(whole.find("## assemble").unwrap());
-        assert_eq!(as_far_as("## create\nmd: 1\n\n## unfinished\n", whole), two);
+        assert_eq!(as_far_as("## create\nmd: 1\n\n## stop\n", whole), two);
         assert_eq!((as_far_as("", whole), as_far_as(whole, whole)), ("", whole));
         let channels = |text: &str| vec![Channel::ALL.map(|_| text.to_owned()).to_vec()];
         let passed = Observed { end: End::Passed, guests: channels(whole) };
         let failed = Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: channels(two) };
-        for (one, other) in [(&passed, &failed), (&failed, &passed)] {
+        let elsewhere =
+            Observed { end: End::Failed(Class::Kernel, "kernel: no".into(), None), guests: channels(whole) };
+        for (one, other) in [(&passed, &failed), (&failed, &passed), (&failed, &elsewhere), (&elsewhere, &failed)] {
             let Differences { ends, channels } = one.differences(other, &Channel::ALL);
             assert!(ends.is_some() && channels.is_empty(), "{channels:?}");
         }
+        // In the same way, but later.
+        let later = Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: channels(whole) };
+        assert_eq!(failed.differences(&later, &[Channel::Dmesg]).channels.len(), 1);
+    }
+
+    /// Nobody looked at the arrays after it: that is no difference of theirs.
+    #[test]
+    fn a_step_that_was_cut_short_has_no_state() {
+        let created = || step("create", Some(Observation::default()));
+        let array = Observation { mdstat: Some("md0 : active".into()), ..Observation::default() };
+        let whole = rendered(&recording(vec![created(), step("add", Some(array))]));
+        let short = rendered(&recording(vec![created(), step("add", None)]));
+        let passed = Observed { end: End::Passed, guests: vec![whole] };
+        let failed = Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: vec![short] };
+        assert_eq!(passed.differences(&failed, &Channel::ALL).channels, []);
     }
 
     #[test]

@@ -40,7 +40,11 @@ impl Program {
             return Err(unread(format!("it is {kind}")));
         }
         if metadata.len() > LARGEST {
-            return Err(unread(format!("expected {} MiB at most, it has {}", LARGEST >> 20, metadata.len() >> 20)));
+            return Err(unread(format!(
+                "expected {} MiB at most, it has {}",
+                LARGEST >> 20,
+                metadata.len().div_ceil(1 << 20)
+            )));
         }
         let contents = fs::read(path).map_err(|error| unread(error.to_string()))?;
         if !contents.starts_with(ELFMAG) {
