@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use loopdev::LoopControl;
+use loopdev::{LoopControl, LoopDevice};
 use nix::sys::statvfs::statvfs;
 use tempfile::NamedTempFile;
 
@@ -36,23 +36,19 @@ impl Loops {
     /// Attaches `count` devices of `bytes` each; returns their nodes.
     pub(crate) fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
         self.check(count.into(), bytes, bytes.checked_mul(count.into()))?;
-        (0..count).map(|_| self.attach_next(bytes, None)).collect()
+        (0..count).map(|_| self.attach_next(bytes, None).map(|(node, _)| node)).collect()
     }
 
-    /// Attaches files that lie in [`BACKING`] already, and has the kernel announce the devices as it does disks that are
+    /// Attaches a file that lies in [`BACKING`] already, and has the kernel announce the device as it does a disk that is
     /// plugged in: by `add`. What a loop device says for itself is `change`, which is no new disk to mdadm 4.4
-    /// (udev-md-raid-assembly.rules).
-    pub(crate) fn plug_in(&mut self, files: &[(String, u64)]) -> Result<Vec<String>, Failure> {
-        let sizes = || files.iter().map(|(_, bytes)| *bytes);
-        let all = sizes().try_fold(0, u64::checked_add);
-        sizes().try_for_each(|bytes| self.check(files.len() as u64, bytes, all))?;
-        let attached = files.iter().map(|(file, bytes)| self.attach_next(*bytes, Some(Path::new(file))));
-        let nodes = attached.collect::<Result<Vec<String>, Failure>>()?;
-        for node in &nodes {
-            let path = node.replace("/dev/", "/sys/block/") + "/uevent";
-            fs::write(&path, "add").attempt(|| format!("write `add` to `{path}`"))?;
-        }
-        Ok(nodes)
+    /// (udev-md-raid-assembly.rules). Returns its node, and the device: udev looks at it once more when that is closed, unless
+    /// it is about to look anyway.
+    pub(crate) fn plug_in(&mut self, file: &str, bytes: u64) -> Result<(String, LoopDevice), Failure> {
+        self.check(1, bytes, Some(bytes))?;
+        let (node, device) = self.attach_next(bytes, Some(Path::new(file)))?;
+        let path = node.replace("/dev/", "/sys/block/") + "/uevent";
+        fs::write(&path, "add").attempt(|| format!("write `add` to `{path}`"))?;
+        Ok((node, device))
     }
 
     /// The nodes of all attached devices.
@@ -78,7 +74,7 @@ impl Loops {
         }
     }
 
-    fn attach_next(&mut self, bytes: u64, filled: Option<&Path>) -> Result<String, Failure> {
+    fn attach_next(&mut self, bytes: u64, filled: Option<&Path>) -> Result<(String, LoopDevice), Failure> {
         let number = self.attached.len();
         let node = format!("/dev/loop{number}");
         // No random part: the name shows in sysfs, and every run must be the same.
@@ -97,16 +93,17 @@ impl Loops {
                 file.and_then(|file| file.set_len(bytes)).attempt(sized)?;
             }
         }
-        attach(&node, backing.path()).attempt(|| format!("attach `{node}` to `{}`", backing.path().display()))?;
+        let attached = attach(&node, backing.path());
+        let device = attached.attempt(|| format!("attach `{node}` to `{}`", backing.path().display()))?;
         self.attached.push(Attached { node: node.clone(), bytes, _backing: backing });
-        Ok(node)
+        Ok((node, device))
     }
 }
 
-fn attach(node: &str, backing: &Path) -> io::Result<()> {
+fn attach(node: &str, backing: &Path) -> io::Result<LoopDevice> {
     let device = LoopControl::open()?.next_free()?;
     match device.path() {
-        Some(path) if path == Path::new(node) => device.attach_file(backing),
+        Some(path) if path == Path::new(node) => device.attach_file(backing).map(|()| device),
         other => Err(io::Error::other(format!("the first free device is {other:?}"))),
     }
 }

@@ -36,10 +36,7 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
             let nodes = machine.loops.attach(count, bytes)?;
             attached(machine, nodes)
         }
-        Request::PlugIn(files) => {
-            let nodes = machine.loops.plug_in(&files)?;
-            attached(machine, nodes)
-        }
+        Request::PlugIn { path, bytes } => plug_in(machine, &path, bytes),
         Request::Run(command) => command::run(machine, &command),
         Request::Start(command) => command::start(machine, &command),
         Request::Finish { job, terminate, limit_ms } => {
@@ -84,6 +81,14 @@ fn write(path: &str, text: &str) -> Result<(), i32> {
 
 fn errno(error: std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+fn plug_in(machine: &mut Machine, path: &str, bytes: u64) -> Result<Reply, Failure> {
+    let (node, device) = machine.loops.plug_in(path, bytes)?;
+    attached(machine, vec![node.clone()])?;
+    // Closed any earlier, it would be luck whether udev looks at it three times or twice.
+    drop(device);
+    attached(machine, vec![node])
 }
 
 fn attached(machine: &mut Machine, nodes: Vec<String>) -> Result<Reply, Failure> {

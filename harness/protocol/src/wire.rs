@@ -23,9 +23,14 @@ pub enum Request {
         /// Size of each, in bytes.
         bytes: u64,
     },
-    /// Attach files that were put to `/backing` to the next loop devices, as disks that were somewhere else before: the path of
-    /// each and its size in bytes; what was not put reads as zeros. Answered by [`Reply::Attached`].
-    PlugIn(Vec<(String, u64)>),
+    /// Attach a file that was put to `/backing` to the next loop device, as a disk that was somewhere else before. Answered by
+    /// [`Reply::Attached`].
+    PlugIn {
+        /// Where it was put.
+        path: String,
+        /// Its size; what was not put reads as zeros.
+        bytes: u64,
+    },
     /// Run a command to its end. Answered by [`Reply::Exited`].
     Run(Command),
     /// Start a command and let it run beside what follows. Answered by [`Reply::Started`].

@@ -63,7 +63,7 @@ impl Session {
                 }
             }
             let bytes = image.len() as u64;
-            let attached = match self.ask(Request::PlugIn(vec![(path, bytes)]))? {
+            let attached = match self.ask(Request::PlugIn { path, bytes })? {
                 Reply::Attached(attached) => attached,
                 other => return Err(self.unexpected("plug a disk in", &other)),
             };
