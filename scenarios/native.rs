@@ -156,7 +156,7 @@ fn said(guest: &mut Guest, act: impl FnOnce(&mut Guest)) -> Said {
         act(g);
         g.wait_idle();
     });
-    let after = guest.recording().steps.last().and_then(|step| step.after.clone()).unwrap_or_default();
+    let after = guest.after().clone();
     let lasts = |path: &str| path.rsplit('/').next().is_some_and(|name| LASTING.contains(&name));
     let said: Said =
         after.attributes.into_iter().map(|one| (one.path, one.value)).filter(|(path, _)| lasts(path)).collect();

@@ -50,12 +50,17 @@ impl Channel {
         }
     }
 
-    /// Renders all steps but those that only prepared something: of them it counts what they left behind.
+    /// Renders all steps but those that only prepared something: of them it counts what they left behind, and where nobody
+    /// could look, all that was recorded of them.
     pub fn render(self, steps: &[Step], redaction: &Redaction) -> String {
         let mut text = String::new();
         let mut before = None;
         for step in steps {
             let after = step.after.as_ref();
+            if step.given && after.is_some() {
+                before = after;
+                continue;
+            }
             let lines = match self {
                 Self::Syscalls => Some(syscalls::render(step, redaction)),
                 Self::Dmesg => Some(dmesg::render(step, redaction)),
@@ -64,7 +69,7 @@ impl Channel {
                 Self::Superblock => after.map(|after| superblock::render(after, before, redaction)),
                 Self::State => after.map(|after| state::render(after, before, redaction)),
             };
-            if let (Some(lines), false) = (lines, step.given) {
+            if let Some(lines) = lines {
                 text.push_str(&format!("## {}\n{}\n", step.label, lines));
             }
             before = after;

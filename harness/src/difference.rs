@@ -149,5 +149,7 @@ mod tests {
         let (one, mut other) = (recording(Vec::new()), recording(Vec::new()));
         other.steps[0].after.as_mut().unwrap().mdstat = Some("md0 : active".into());
         assert_eq!(Difference::between(&one, &other).unwrap().place, "step 1 `stop`, state, /proc/mdstat");
+        other.steps[0].after = None;
+        assert_eq!(Difference::between(&one, &other).unwrap().place, "step 1 `stop`, whether it ended");
     }
 }

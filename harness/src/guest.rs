@@ -22,7 +22,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::time::Duration;
 
-use mdlab_protocol::Exit;
+use mdlab_protocol::{Exit, Observation};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
@@ -30,7 +30,7 @@ use crate::folder;
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcome};
 use crate::recording::{Command, Recording};
-use crate::session::Session;
+use crate::session::{GIVEN, Session};
 
 /// A fresh machine for one scenario.
 ///
@@ -46,8 +46,7 @@ pub struct Guest {
     stray: Option<String>,
     /// The step that is under way, or where between steps.
     place: String,
-    /// The label of what is under way, and whether it only prepares something.
-    under_way: (String, bool),
+    under_way: UnderWay,
     /// Disks that can be made to fail: node, disk behind it, its sectors.
     fragile: Vec<(String, String, u64)>,
 }
@@ -73,7 +72,7 @@ impl Guest {
                 ending: Ending::Success,
                 stray: None,
                 place: "before any step".into(),
-                under_way: (BETWEEN.into(), false),
+                under_way: UnderWay::Nothing,
                 fragile: Vec::new(),
             },
             Err(failure) => fail(failure, &title),
@@ -92,24 +91,24 @@ impl Guest {
     pub fn step(&mut self, label: &str, act: impl FnOnce(&mut Self)) {
         self.stray = self.stray();
         self.place = format!("step `{label}`, {}", Location::caller());
-        self.under_way = (label.into(), false);
+        self.under_way = UnderWay::Step(label.into());
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);
         self.place = format!("after step `{label}`");
-        self.under_way = (BETWEEN.into(), false);
+        self.under_way = UnderWay::Nothing;
     }
 
     /// Does what the scenario takes for granted. It is kept as evidence, and shown in no channel but by what it left behind.
     #[track_caller]
     pub fn prepare(&mut self, act: impl FnOnce(&mut Self)) {
         self.place = format!("what is given, {}", Location::caller());
-        self.under_way = ("given".into(), true);
+        self.under_way = UnderWay::Given;
         self.untraced(act);
         let outcome = self.session.end_given().map(drop);
         self.expect(outcome);
         self.place = "after what is given".into();
-        self.under_way = (BETWEEN.into(), false);
+        self.under_way = UnderWay::Nothing;
     }
 
     /// Refuses commands outside of every step: a story would count them among the doings of the next, or not at all.
@@ -212,6 +211,12 @@ impl Guest {
         self.session.recording()
     }
 
+    /// How things stood when the last step had ended.
+    pub fn after(&self) -> &Observation {
+        let after = self.recording().steps.last().and_then(|step| step.after.as_ref());
+        self.expect(after.ok_or_else(|| Failure::usage("expected a step to have ended: none has yet")))
+    }
+
     /// The test's name: `mirror::creates_and_stops`.
     pub fn title(&self) -> &str {
         &self.title.test
@@ -264,8 +269,11 @@ impl Drop for Guest {
     fn drop(&mut self) {
         // Where the scenario has failed already, the guest may not be there any more.
         let end = if std::thread::panicking() { Ok(()) } else { self.session.end() };
-        let (label, given) = &self.under_way;
-        let recording = self.session.evidence(label, *given);
+        let recording = match &self.under_way {
+            UnderWay::Nothing => self.session.evidence(BETWEEN, false),
+            UnderWay::Given => self.session.evidence(GIVEN, true),
+            UnderWay::Step(label) => self.session.evidence(label, false),
+        };
         let folder = folder::evidence(&recording.machine, &self.title.folder());
         let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording));
         if let (Err(failure), true) = (&kept, std::thread::panicking()) {
@@ -301,6 +309,13 @@ fn hesitating(session: Session) -> Result<Session, Failure> {
 
 /// The label of what happened in no step.
 const BETWEEN: &str = "between steps";
+
+/// What a scenario is at.
+enum UnderWay {
+    Nothing,
+    Given,
+    Step(String),
+}
 
 /// How a scenario wants commands to end.
 #[derive(Clone, Copy)]

@@ -25,6 +25,9 @@ const MAX_PROMPTS: usize = 16;
 /// ends to say something is not recorded for ever.
 const MAX_RECORDED: usize = 16 << 20;
 
+/// The label of what a scenario takes for granted.
+pub(crate) const GIVEN: &str = "given";
+
 /// A fork in use.
 pub struct Session {
     fork: Fork,
@@ -205,7 +208,7 @@ impl Session {
 
     /// Ends a step that only prepared what follows.
     pub(crate) fn end_given(&mut self) -> Result<&Step, Failure> {
-        self.conclude("given", true)
+        self.conclude(GIVEN, true)
     }
 
     fn conclude(&mut self, label: &str, given: bool) -> Result<&Step, Failure> {

@@ -122,8 +122,8 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
         guest.expect::<()>(Err(Failure::usage(text)));
     }
     let (mut known, mut drifted, mut missing) = (false, Vec::new(), Vec::new());
-    // As `mdlab run` has it.
-    let silent = std::env::var_os(INSTA_OUTPUT).is_some_and(|how| how == "none");
+    // Anything else that it may be told has it say less; and what its own file tells it is not known here.
+    let insta_shows = std::env::var_os(INSTA_OUTPUT).is_some_and(|how| how == "diff");
     for channel in Channel::ALL {
         let text = channel.render(&recording.steps, &redaction);
         let shelf = Shelf::open(&place.folder, channel);
@@ -137,7 +137,7 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             Some((since, held)) => {
                 known = true;
                 // insta compares a version with itself alone: of another it can only show the new file.
-                if since != runs || silent {
+                if since != runs || !insta_shows {
                     let difference = similar::TextDiff::from_lines(held, text.trim_end());
                     let until = format!("{}.snap, until now", since.name(channel));
                     let mut difference = difference.unified_diff();
@@ -157,7 +157,8 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
         let text = match known {
             true => {
                 let differ = format!("{} differ from the snapshots in `{folder}`, as shown above", drifted.join(", "));
-                let lack = format!("{} have no snapshots in `{folder}` yet", missing.join(", "));
+                let lack = missing.join(", ")
+                    + &format!(" have no snapshots in `{folder}` yet: run on the oldest kernel first");
                 let parts =
                     [(drifted, differ), (missing, lack)].into_iter().filter(|(channels, _)| !channels.is_empty());
                 let parts: String = parts.map(|(_, text)| text + "; ").collect();

@@ -261,5 +261,7 @@ fn a_search_that_is_interrupted_leaves_nothing() {
     let worktree = left.lines().filter_map(|line| line.strip_prefix("worktree ")).next_back().unwrap();
     let lock = said(&history.git(&["-C", worktree, "rev-parse", "--git-path", "index.lock"]));
     fs::write(Path::new(worktree).join(lock.trim()), "").unwrap();
+    // As git has it while it makes one.
+    history.git(&["worktree", "lock", worktree]);
     interrupted();
 }

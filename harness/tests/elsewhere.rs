@@ -111,6 +111,17 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     assert!(text(&lacking).contains(", as shown above; uevents have no snapshots in `"), "{}", text(&lacking));
     std::fs::write(&uevents, held).unwrap();
 
+    // Also where the snapshot is that of this very version, which insta may show, or be told not to.
+    let own = snapshots.join("dmesg@linux-6.1,mdadm-4.2.snap");
+    std::fs::write(&own, recorded.replace("md/raid1:md0", "md/raid1:md1")).unwrap();
+    for (output, by_insta) in [("none", false), ("minimal", false), ("diff", true)] {
+        let drifted = scenarios(folder.path(), "no").env("INSTA_OUTPUT", output).output().unwrap();
+        let said = text(&drifted);
+        assert!(said.contains("-info   md/raid1:md1"), "{output}: {said}");
+        assert_eq!(said.contains("dmesg@linux-6.1,mdadm-4.2.snap, until now"), !by_insta, "{output}: {said}");
+    }
+    std::fs::remove_file(&own).unwrap();
+
     // What is offered for review is withdrawn when the snapshot holds again.
     let offered = || {
         let names = snapshots.read_dir().unwrap().flatten().map(|file| file.file_name().into_string().unwrap());
@@ -285,6 +296,11 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let named: Vec<_> = named.collect();
     assert!(named.len() == 2 && named.iter().all(|path| path.is_dir()), "{text}");
 
-    let (status, text) = proves(&["nothing_is_called_so"]);
-    assert_eq!((status, text.contains("usage: no scenario's name contains `")), (Some(2), true), "{text}");
+    // Wherever in the workspace it is said, the command that lists the names is right.
+    let mut nothing = mdlab(&folder.path().join("tests"));
+    let ended = nothing.args(["prove", "nothing_is_called_so"]).output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), text.contains("usage: no scenario's name contains `")), (Some(2), true), "{text}");
+    let (_, manifest) = text.split_once("--manifest-path ").unwrap();
+    assert!(Path::new(manifest.split(' ').next().unwrap()).is_file(), "{text}");
 }

@@ -34,7 +34,8 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Seed(seed) => differ(seed),
         Request::Attach { count, bytes } => {
             let nodes = machine.loops.attach(count, bytes)?;
-            attached(machine, nodes)
+            settled(machine, &nodes)?;
+            Ok(Reply::Attached(nodes))
         }
         Request::PlugIn { path, bytes } => plug_in(machine, &path, bytes),
         Request::Run(command) => command::run(machine, &command),
@@ -85,15 +86,18 @@ fn errno(error: std::io::Error) -> i32 {
 
 fn plug_in(machine: &mut Machine, path: &str, bytes: u64) -> Result<Reply, Failure> {
     let (node, device) = machine.loops.plug_in(path, bytes)?;
-    attached(machine, vec![node.clone()])?;
+    let nodes = vec![node];
+    settled(machine, &nodes)?;
     // Closed any earlier, it would be luck whether udev looks at it three times or twice.
     drop(device);
-    attached(machine, vec![node])
+    settled(machine, &nodes)?;
+    Ok(Reply::Attached(nodes))
 }
 
-fn attached(machine: &mut Machine, nodes: Vec<String>) -> Result<Reply, Failure> {
+/// Waits until udev is done with these.
+fn settled(machine: &mut Machine, nodes: &[String]) -> Result<(), Failure> {
     match settle::wait(machine, false, SETTLE)? {
-        None => Ok(Reply::Attached(nodes)),
+        None => Ok(()),
         Some(unsettled) => Err(Failure::new(format!("attach {}", nodes.join(", ")), unsettled.udev)),
     }
 }

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use xshell::cmd;
 
 use super::interrupt::{Interrupt, Interrupts};
-use super::scenarios::{Workspace, environment, none_named, packages};
+use super::scenarios::{Members, Workspace, environment};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -42,7 +42,7 @@ impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let choice = self.machine.choice()?;
         let shell = self.workspace.shell()?;
-        let packages = packages(&shell)?;
+        let members = Members::of(&shell)?;
         if !child::output(cmd!(shell, "cargo nextest --version")).is_ok_and(|output| output.status.success()) {
             return Err(Failure::infra(
                 "run `cargo nextest --version`: it is not installed; `cargo install --locked cargo-nextest`",
@@ -55,7 +55,7 @@ impl Run {
             shell.set_var(name, value);
         }
         shell.set_var(outcome::OUTCOMES, outcomes.path());
-        let selected = packages.iter().flat_map(|package| ["--package", package]);
+        let selected = members.selected();
         let jobs = self.jobs.map(|jobs| jobs.to_string());
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
         let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
@@ -76,7 +76,7 @@ impl Run {
         let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
         match status.code() {
             Some(0) => Ok(()),
-            Some(NO_TESTS) => Err(none_named(&shell, &self.filters)),
+            Some(NO_TESTS) => Err(members.none_named(&self.filters)),
             code => Err(verdict(code, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
         }
     }

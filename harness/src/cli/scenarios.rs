@@ -53,39 +53,22 @@ pub(super) struct Scenario {
 
 /// Builds the scenarios whose names contain a text, and lists them.
 pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>, Failure> {
-    let scenarios = read(&listed(shell, filter.as_slice())?);
+    let members = Members::of(shell)?;
+    let scenarios = read(&listed(shell, &members, filter.as_slice())?);
     match scenarios.is_empty() {
-        true => Err(none_named(shell, filter.as_slice())),
+        true => Err(members.none_named(filter.as_slice())),
         false => Ok(scenarios),
-    }
-}
-
-/// Says that no scenario has such a name, and where names are to be had.
-pub(super) fn none_named(shell: &Shell, filters: &[impl Display]) -> Failure {
-    if filters.is_empty() {
-        return Failure::usage("there are no scenarios: no test was listed");
-    }
-    let filters = filters.iter().map(|filter| format!("`{filter}`")).collect::<Vec<_>>().join(" or ");
-    match packages(shell) {
-        Ok(packages) => {
-            let packages: String = packages.iter().map(|package| format!(" --package {package}")).collect();
-            let manifest = shell_words::quote(&shell.current_dir().join("Cargo.toml").to_string_lossy()).into_owned();
-            let list = format!("cargo nextest list --manifest-path {manifest}{packages}");
-            Failure::usage(format!("no scenario's name contains {filters}; `{list}` has the names"))
-        }
-        Err(failure) => failure,
     }
 }
 
 /// Builds the scenarios, and lists all of them: also those that are not run unless they are asked for.
 pub(super) fn list_all(shell: &Shell) -> Result<Vec<Scenario>, Failure> {
-    listed(shell, &["--run-ignored", "all", "--ignore-default-filter"]).map(|list| read(&list))
+    listed(shell, &Members::of(shell)?, &["--run-ignored", "all", "--ignore-default-filter"]).map(|list| read(&list))
 }
 
 /// What cargo-nextest lists with these options.
-fn listed(shell: &Shell, options: &[&str]) -> Result<Value, Failure> {
-    let packages = packages(shell)?;
-    let selected = packages.iter().flat_map(|package| ["--package", package]);
+fn listed(shell: &Shell, members: &Members, options: &[&str]) -> Result<Value, Failure> {
+    let selected = members.selected();
     let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {options...}");
     let output =
         child::output(command).map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
@@ -137,37 +120,61 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
     Ok(variables)
 }
 
-/// The packages of the workspace that depend on mdlab, other than mdlab itself.
-pub(super) fn packages(shell: &Shell) -> Result<Vec<String>, Failure> {
-    of_packages(shell, "name")
+/// What a workspace has of scenarios.
+pub(super) struct Members {
+    root: PathBuf,
+    /// The packages that depend on mdlab: their names, and their folders.
+    packages: Vec<(String, PathBuf)>,
 }
 
-/// Their folders.
-pub(super) fn folders(shell: &Shell) -> Result<Vec<PathBuf>, Failure> {
-    let manifests = of_packages(shell, "manifest_path")?.into_iter().map(PathBuf::from);
-    Ok(manifests.filter_map(|manifest| manifest.parent().map(Path::to_owned)).collect())
-}
-
-/// What cargo says of each of them.
-fn of_packages(shell: &Shell, what: &str) -> Result<Vec<String>, Failure> {
-    let output = child::output(cmd!(shell, "cargo metadata --no-deps --format-version 1"));
-    let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
-    if !output.status.success() {
-        let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Failure::usage(format!(
-            "find a workspace around `{}`: {cause}; change to one that has scenarios, or name it: `--scenarios DIR`",
-            shell.current_dir().display()
-        )));
+impl Members {
+    /// Those of the workspace around a shell's folder.
+    pub(super) fn of(shell: &Shell) -> Result<Self, Failure> {
+        let output = child::output(cmd!(shell, "cargo metadata --no-deps --format-version 1"));
+        let output = output.map_err(|error| Failure::infra(format!("run `cargo metadata`: {error}")))?;
+        if !output.status.success() {
+            let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(Failure::usage(format!(
+                "find a workspace around `{}`: {cause}; change to one that has scenarios, or name it: `--scenarios DIR`",
+                shell.current_dir().display()
+            )));
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let uses_mdlab = |package: &Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
+        let packages = list(&metadata["packages"]).into_iter().filter(uses_mdlab).filter_map(|package| {
+            let folder = Path::new(package["manifest_path"].as_str()?).parent()?;
+            Some((package["name"].as_str()?.to_owned(), folder.to_owned()))
+        });
+        let packages: Vec<_> = packages.collect();
+        if packages.is_empty() {
+            return Err(Failure::usage("find scenarios: no package of this workspace depends on mdlab"));
+        }
+        Ok(Self { root: metadata["workspace_root"].as_str().unwrap_or_default().into(), packages })
     }
-    let metadata: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::infra(format!("read what cargo says: {error}")))?;
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let uses_mdlab = |package: &Value| list(&package["dependencies"]).iter().any(|need| need["name"] == "mdlab");
-    let packages = list(&metadata["packages"]).into_iter().filter(uses_mdlab);
-    let said: Vec<String> = packages.filter_map(|package| package[what].as_str().map(str::to_owned)).collect();
-    match said.is_empty() {
-        true => Err(Failure::usage("find scenarios: no package of this workspace depends on mdlab")),
-        false => Ok(said),
+
+    /// Options for cargo that select them.
+    pub(super) fn selected(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().flat_map(|(name, _)| ["--package", name])
+    }
+
+    /// Their folders.
+    pub(super) fn folders(self) -> impl Iterator<Item = PathBuf> {
+        self.packages.into_iter().map(|(_, folder)| folder)
+    }
+
+    /// Says that no scenario has such a name, and where names are to be had.
+    pub(super) fn none_named(&self, filters: &[impl Display]) -> Failure {
+        if filters.is_empty() {
+            return Failure::usage("there are no scenarios: no test was listed");
+        }
+        let filters = filters.iter().map(|filter| format!("`{filter}`")).collect::<Vec<_>>().join(" or ");
+        let packages = self.selected().map(|word| format!(" {word}")).collect::<String>();
+        let manifest = self.root.join("Cargo.toml");
+        let manifest = shell_words::quote(&manifest.to_string_lossy()).into_owned();
+        let list = format!("cargo nextest list --manifest-path {manifest}{packages}");
+        Failure::usage(format!("no scenario's name contains {filters}; `{list}` has the names"))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use xshell::Shell;
 
-use super::scenarios::{self, Workspace, folders};
+use super::scenarios::{self, Members, Workspace};
 use super::{channel, notice, print};
 use crate::channel::Channel;
 use crate::failure::Failure;
@@ -67,7 +67,7 @@ impl Snapshots {
 impl Log {
     fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let (mut found, mut known) = (false, Vec::new());
-        for root in folders(shell)? {
+        for root in Members::of(shell)?.folders() {
             let named = Place::possible(&self.scenario, &root);
             for folder in shelves(&Place::root(&root))? {
                 let name = title(&Place::root(&root), &folder);
@@ -114,7 +114,7 @@ impl Tidy {
     fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let scenarios = scenarios::list_all(shell)?;
         let mut removed = 0;
-        for root in folders(shell)? {
+        for root in Members::of(shell)?.folders() {
             let names = scenarios.iter().filter(|scenario| scenario.folder == root).map(|scenario| &scenario.name);
             let places: BTreeSet<PathBuf> = names.flat_map(|name| Place::possible(name, &root)).collect();
             if places.is_empty() {
@@ -237,7 +237,12 @@ mod tests {
         let known = ["mirror::creates::mdadm", "mirror::creates::ioctl", "stop::two"].map(str::to_owned);
         let near = "\n  mirror::creates::mdadm has\n  mirror::creates::ioctl has";
         assert_eq!(nearest("mirror::creates::tool_1", &known), near);
-        assert_eq!((nearest("nothing::like::it", &known), nearest("it", &known)), (String::new(), String::new()));
+        for unlike in ["nothing::like::it", "it", "::it"] {
+            assert_eq!(nearest(unlike, &known), "");
+        }
+        let many: Vec<String> = (0..NEAREST + 3).map(|case| format!("stop::case_{case}")).collect();
+        let near = nearest("stop::twice", &many);
+        assert!(near.lines().count() == NEAREST + 2 && near.ends_with("\n  and 3 more"), "{near}");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Guest {
         Denial {
             errno: printed.trim().rsplit(" = ").next().unwrap_or_default().to_owned(),
             said: messages.collect(),
-            changed: step.after.as_ref().map_or_else(Vec::new, |after| differences(&before, after)),
+            changed: differences(&before, self.after()),
         }
     }
 }

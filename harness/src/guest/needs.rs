@@ -102,9 +102,7 @@ impl Guest {
     fn lacks_lockless_bitmap(&mut self) -> Option<String> {
         // An array's node is enough to be told which kinds there are.
         self.prepare(|guest| guest.new_node("/dev/md127"));
-        let after = self.recording().steps.last().and_then(|step| step.after.as_ref());
-        let attributes = after.map_or(&[][..], |after| &after.attributes);
-        let kinds = attributes.iter().find(|attribute| attribute.path == "md127/md/bitmap_type");
+        let kinds = self.after().attributes.iter().find(|attribute| attribute.path == "md127/md/bitmap_type");
         let there = kinds.is_some_and(|kinds| kinds.value.as_ref().is_ok_and(|kinds| kinds.contains("llbitmap")));
         self.prepare(|guest| guest.run("md stop /dev/md127"));
         if !there {

@@ -4,6 +4,7 @@ use mdlab_vm::Suite;
 
 use super::Guest;
 use crate::choice::Choice;
+use crate::failure::Failure;
 use crate::tool::ToolSource;
 
 /// Disks that were taken out of a machine.
@@ -13,7 +14,7 @@ impl Guest {
     /// Another machine: the kernel of a suite of Debian's, with its mdadm.
     pub fn fork_on(suite: &str) -> Self {
         Self::fork_as(|| {
-            let suite: Suite = suite.parse().map_err(crate::Failure::usage)?;
+            let suite: Suite = suite.parse().map_err(Failure::usage)?;
             let (kernel, tool) = (mdlab_vm::KernelSource::Debian(suite.clone()), ToolSource::Debian(suite));
             let Choice { accel, seed, .. } = Choice::from_environment()?;
             Choice::new(Some(kernel), Some(tool), Some(accel), seed)
@@ -28,7 +29,10 @@ impl Guest {
 
     /// Plugs disks in as the next loop devices; udev does with them what its rules say.
     pub fn plug_in(&mut self, disks: &Disks) -> Vec<String> {
-        let outcome = self.session.plug_in(&disks.0);
+        let outcome = match disks.0.is_empty() {
+            true => Err(Failure::usage("plug in disks: expected one at least, got none")),
+            false => self.session.plug_in(&disks.0),
+        };
         self.expect(outcome)
     }
 }

@@ -100,9 +100,10 @@ impl History {
         let lock = lock(&folder.with_extension("lock")).map_err(|cause| {
             Failure::usage(format!("search in `{}`: {cause}; wait for it, or search in a clone", tree.display()))
         })?;
-        // A search that was killed left it, in the middle of whatever it did; git may not know it any more.
+        // A search that was killed left it, in the middle of whatever it did: git may not know it any more, or have it locked
+        // (said twice, `--force` is for that).
         if folder.exists() {
-            let _ = git(cmd!(shell, "git -C {tree} worktree remove --force {folder}"));
+            let _ = git(cmd!(shell, "git -C {tree} worktree remove --force --force {folder}"));
         }
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -114,7 +115,7 @@ impl History {
         let Worktree { folder, shell, tree, .. } = &worktree;
         notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
         // Its files come with the first commit: git would have another git write them, which outlives this process.
-        git(cmd!(shell, "git -C {tree} worktree add --force --detach --no-checkout --quiet {folder} HEAD"))?;
+        git(cmd!(shell, "git -C {tree} worktree add --force --force --detach --no-checkout --quiet {folder} HEAD"))?;
         Ok(worktree)
     }
 }

@@ -45,7 +45,7 @@ impl Observed {
         let (end, recordings) = match ran {
             Ran::Well(recordings) => (End::Passed, recordings),
             Ran::Skipped(reason) => (End::Skipped(reason), Vec::new()),
-            // Nothing is said of what it recorded, if it could.
+            // What it recorded is not compared, and may not be readable.
             Ran::Badly(class, said, remains) if is_none(class) => {
                 (End::Failed(class, said.trim().to_owned(), remains.keep()), Vec::new())
             }
@@ -257,6 +257,23 @@ mod tests {
         let passed = Observed { end: End::Passed, guests: vec![whole] };
         let failed = Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: vec![short] };
         assert_eq!(passed.differences(&failed, &Channel::ALL).channels, []);
+    }
+
+    /// Of what is given nothing is shown, unless it failed.
+    #[test]
+    fn what_was_given_counts_where_it_was_cut_short() {
+        let given = |after: Option<Observation>, what: &str| {
+            let lost = Event { at: 1, what: What::Lost(what.into()) };
+            let given = Step { given: true, events: vec![lost], ..step("given", after) };
+            let channels = rendered(&recording(vec![given]));
+            Observed { end: End::Failed(Class::Tool, "tool: no".into(), None), guests: vec![channels] }
+        };
+        let differ = |after: fn() -> Option<Observation>| {
+            let (one, other) = (given(after(), "one"), given(after(), "two"));
+            !one.differences(&other, &[Channel::Dmesg]).are_none()
+        };
+        assert!(differ(|| None));
+        assert!(!differ(|| Some(Observation::default())));
     }
 
     #[test]
