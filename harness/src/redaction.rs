@@ -207,6 +207,12 @@ impl Redaction {
         !self.transparent && request == "RUN_ARRAY"
     }
 
+    /// Whether it is left out how the opening of a file ended: which drivers of PCI a kernel has is no doing of md's. mdadm looks
+    /// for controllers of Intel's among them (`find_driver_devices` in its platform-intel.c).
+    pub fn omits_result_of(&self, path: &str) -> bool {
+        !self.transparent && path.starts_with("/sys/bus/pci/drivers/")
+    }
+
     /// Whether searches of /dev are left out.
     pub fn omits_walks(&self) -> bool {
         !self.transparent

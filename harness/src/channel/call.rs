@@ -14,7 +14,12 @@ pub(crate) fn line(call: &Syscall, redaction: &Redaction) -> String {
         argument => value(argument, redaction),
     });
     let arguments: Vec<_> = arguments.collect();
-    format!("{}({}) = {}", call.name, arguments.join(", "), result(shown(call, redaction)))
+    let hides = |argument: &Value| matches!(argument, Value::Text(path) if redaction.omits_result_of(path));
+    let result = match call.arguments.iter().any(|(_, argument)| hides(argument)) {
+        true => "…".to_owned(),
+        false => result(shown(call, redaction)),
+    };
+    format!("{}({}) = {result}", call.name, arguments.join(", "))
 }
 
 /// What a call returned. The length of a text that was read is that of what is shown of it: /proc/mdstat is longer where the
@@ -89,7 +94,7 @@ mod tests {
     use crate::recording::{MachineId, Recording};
 
     #[test]
-    fn the_length_of_a_text_is_that_of_what_is_shown() {
+    fn what_a_call_returned_is_shown_as_far_as_it_is_md_s_doing() {
         let read = |text: &str, result: i64| {
             let bytes = Value::Bytes { bytes: text.as_bytes().to_vec(), length: text.len() as u64 };
             Syscall { pid: 1, name: "read".into(), arguments: vec![("buf".into(), bytes)], result }
@@ -99,6 +104,12 @@ mod tests {
         let (many, few) = ("Personalities : [raid1] [linear] \n", "Personalities : [raid1] \n");
         assert_eq!(line(&read(many, 34), &redaction), line(&read(few, 25), &redaction));
         assert!(line(&read(many, 34), &Redaction::none()).ends_with(" = 34"));
+        let open = |path: &str| {
+            let path = ("pathname".into(), Value::Text(path.into()));
+            line(&Syscall { pid: 1, name: "openat".into(), arguments: vec![path], result: 4 }, &redaction)
+        };
+        assert!(open("/sys/bus/pci/drivers/nvme").ends_with(" = …"));
+        assert!(open("/sys/block/md0").ends_with(" = 4"));
         let write = Syscall { name: "write".into(), ..read(many, 34) };
         assert!(line(&write, &redaction).ends_with(" = 34"));
         assert!(line(&read(many, -5), &redaction).ends_with(" = EIO"));
