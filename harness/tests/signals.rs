@@ -143,7 +143,7 @@ fn child_of(parent: u32) -> Option<Pid> {
 /// apt would go on to fetch a hundred megabytes for nobody, and cargo to build.
 #[test]
 fn programs_that_mdlab_waits_for_end_with_it() {
-    let metadata = r#"echo '{"packages": [{"name": "x", "dependencies": [{"name": "mdlab"}]}]}'"#;
+    let metadata = r#"echo '{"packages": [{"name": "x", "manifest_path": "/x/Cargo.toml", "dependencies": [{"name": "mdlab"}]}]}'"#;
     let listing = format!("case \"$1\" in metadata) {metadata}; exit;; esac");
     let cases = [("trace", "apt-get", ""), ("prove", "cargo", ""), ("prove", "cargo", listing.as_str())];
     for (command, program, script) in cases {
