@@ -1,7 +1,8 @@
 //! Where evidence is written: below the target folder of the workspace that a run belongs to.
 
-use std::fs::{self, File};
+use std::fs::{self, Permissions};
 use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use mdlab_vm::Scratch;
@@ -57,14 +58,17 @@ fn file_name(title: &str) -> String {
 /// The file of a recording.
 const RECORDING: &str = "recording.json";
 
-/// Writes a recording into a folder, whole or not at all.
+/// Writes a recording into a folder, whole or not at all. Another run of the same scenario may write there at the same time.
 pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Failure> {
-    let (path, unfinished) = (folder.join(RECORDING), folder.join(format!("{RECORDING}.unfinished")));
+    let path = folder.join(RECORDING);
     let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write `{}`: {error}", path.display()));
-    let mut file = BufWriter::new(File::create(&unfinished).map_err(|error| failed(&error))?);
+    let mut maker = tempfile::Builder::new();
+    // Who may read it is the umask's business.
+    let file = maker.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).map_err(|error| failed(&error))?;
+    let mut file = BufWriter::new(file);
     serde_json::to_writer(&mut file, recording).map_err(|error| failed(&error))?;
-    file.into_inner().map_err(|error| failed(&error))?;
-    fs::rename(&unfinished, &path).map_err(|error| failed(&error))
+    let file = file.into_inner().map_err(|error| failed(&error))?;
+    file.persist(&path).map(drop).map_err(|error| failed(&error))
 }
 
 /// All recordings below a folder, in the order in which the test forked its guests, on whichever machines. What the test printed
