@@ -47,7 +47,7 @@ macro_rules! layout {
     (
         $(#[$meta:meta])*
         pub struct $Name:ident [$len:literal] {
-            $($(#[$doc:meta])* [$offset:literal, $width:literal] $field:ident: $Type:ty => $view:expr;)*
+            $($(#[doc = $doc:literal])* [$offset:literal, $width:literal] $field:ident: $Type:ty => $view:expr;)*
         }
         and {
             $($(#[$part_doc:meta])* $part:ident: $Part:ty;)*
@@ -56,7 +56,7 @@ macro_rules! layout {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
         pub struct $Name {
-            $($(#[$doc])* pub $field: $Type,)*
+            $($(#[doc = $doc])* pub $field: $Type,)*
             $($(#[$part_doc])* pub $part: $Part,)*
         }
 
@@ -80,6 +80,14 @@ macro_rules! layout {
 
             fn write_table(&self, bytes: &mut [u8; $len]) {
                 $($crate::layout::Wire::write(&self.$field, &mut bytes[$offset..$offset + $width]);)*
+            }
+
+            /// What the field of this name means: its documentation.
+            pub fn meaning(name: &str) -> Option<&'static str> {
+                $(if name == stringify!($field) {
+                    return Some(concat!($($doc),*).trim_ascii());
+                })*
+                None
             }
 
             fn table_fields(&self) -> Vec<$crate::field::Field> {

@@ -75,4 +75,23 @@ impl Superblock {
             Superblock::V1(superblock) => superblock.fields(),
         }
     }
+
+    /// What one of its [`fields`](Self::fields) means.
+    pub fn meaning(&self, field: &str) -> Option<&'static str> {
+        let documented = match self {
+            Superblock::V090(_) => Superblock090::meaning(field),
+            Superblock::V1(_) => Superblock1::meaning(field),
+        };
+        documented.or(match field {
+            "set_uuid" => Some("The array."),
+            "this_disk" => Some("The descriptor of this device."),
+            "ppl.offset" => Some("From the superblock to the partial parity log, in sectors."),
+            "ppl.size" => Some("The room for the partial parity log, in sectors."),
+            "journal_tail" => Some("Where the oldest entry of the journal lies, in sectors from `data_offset`."),
+            "dev_roles" => Some("The role of each device, by its `dev_number`."),
+            "trailing" => Some("No part of the superblock: it does not count in its sum."),
+            _ if field.starts_with("disks[") => Some("The descriptor of one device of the array, by its number."),
+            _ => None,
+        })
+    }
 }
