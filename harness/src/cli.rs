@@ -22,6 +22,7 @@ mod kernels;
 mod matrix;
 mod pool;
 mod prove;
+mod report;
 mod run;
 mod scenarios;
 mod snapshots;
@@ -53,6 +54,8 @@ enum Command {
     Bisect(bisect::Bisect),
     /// Runs scenarios again and again, and compares the raw recordings.
     Prove(prove::Prove),
+    /// Writes what the last run came to as a page, or for another program.
+    Report(report::Report),
     /// Prints the history of snapshots, and keeps them tidy.
     Snapshots(snapshots::Snapshots),
     /// Builds a kernel of one's own.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Bisect(bisect) => bisect.run(),
         Command::Compare(compare) => compare.run(),
         Command::Prove(prove) => prove.run(),
+        Command::Report(report) => report.run(),
         Command::Snapshots(snapshots) => snapshots.run(),
         Command::Kernel(kernel) => kernel.run(),
         Command::Kernels(kernels) => kernels.run(),

@@ -70,8 +70,10 @@ pub struct Failure {
 /// What is known of a failure, as far as it goes.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// Where the scenario was: the step, and its line.
+    /// Where the scenario was: the step.
     pub at: Option<String>,
+    /// The line of it: `scenarios/mirror.rs:12:5`.
+    pub line: Option<String>,
     /// The command line that ran.
     pub during: Option<String>,
     /// What had been done before: the last command line and how it ended.
@@ -124,7 +126,8 @@ impl fmt::Display for Failure {
             Some(value) => write!(f, "\n  {:10}{}", format!("{name}:"), printable(value)),
             None => Ok(()),
         };
-        line("at", known.at.as_deref())?;
+        let at: Vec<&str> = [&known.at, &known.line].into_iter().flatten().map(String::as_str).collect();
+        line("at", (!at.is_empty()).then(|| at.join(", ")).as_deref())?;
         line("during", known.during.as_deref())?;
         line("after", known.after.as_deref())?;
         line("machine", known.machine.as_deref())?;

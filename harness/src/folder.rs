@@ -1,7 +1,7 @@
 //! Where evidence is written: below the target folder of the workspace that a run belongs to.
 
 use std::fs::{self, Permissions};
-use std::io::BufWriter;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -58,17 +58,37 @@ fn file_name(title: &str) -> String {
 /// The file of a recording.
 const RECORDING: &str = "recording.json";
 
-/// Writes a recording into a folder, whole or not at all. Another run of the same scenario may write there at the same time.
+/// Writes a recording into a folder. Another run of the same scenario may write there at the same time.
 pub(crate) fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Failure> {
-    let path = folder.join(RECORDING);
+    let text = serde_json::to_vec(recording);
+    write_recorded(folder, &text.map_err(|error| Failure::infra(format!("write a recording: {error}")))?)
+}
+
+/// Likewise, one that is written out already.
+pub(crate) fn write_recorded(folder: &Path, recording: &[u8]) -> Result<(), Failure> {
+    write_whole(&folder.join(RECORDING), recording)
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write `{}`: {error}", path.display()));
     let mut maker = tempfile::Builder::new();
     // Who may read it is the umask's business.
-    let file = maker.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).map_err(|error| failed(&error))?;
-    let mut file = BufWriter::new(file);
-    serde_json::to_writer(&mut file, recording).map_err(|error| failed(&error))?;
-    let file = file.into_inner().map_err(|error| failed(&error))?;
-    file.persist(&path).map(drop).map_err(|error| failed(&error))
+    let file = maker.permissions(Permissions::from_mode(0o666)).tempfile_in(path.parent().unwrap_or(Path::new(".")));
+    let mut file = file.map_err(|error| failed(&error))?;
+    file.write_all(bytes).map_err(|error| failed(&error))?;
+    file.persist(path).map(drop).map_err(|error| failed(&error))
+}
+
+/// The recording in the folder of a guest, if there is one.
+pub(crate) fn recording(folder: &Path) -> Result<Option<Recording>, Failure> {
+    let path = folder.join(RECORDING);
+    let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("read `{}`: {error}", path.display()));
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
 }
 
 /// All recordings below a folder, in the order in which the test forked its guests, on whichever machines. What the test printed

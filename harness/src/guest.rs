@@ -2,6 +2,7 @@
 
 mod arrays;
 mod data;
+mod end;
 mod faults;
 mod files;
 mod ioctls;
@@ -10,6 +11,7 @@ mod modules;
 mod needs;
 mod reports;
 mod sync;
+mod title;
 mod travel;
 
 pub use faults::Fault;
@@ -18,7 +20,6 @@ pub use needs::Need;
 pub use reports::Report;
 pub use travel::Disks;
 
-use std::cell::Cell;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -28,9 +29,11 @@ use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
-use crate::outcome::{self, Outcome};
+use crate::outcome::{self, Word};
 use crate::recording::{Command, Recording};
-use crate::session::{GIVEN, Session};
+use crate::session::Session;
+use end::{fail, heed_panics};
+use title::Title;
 
 /// A fresh machine for one scenario.
 ///
@@ -44,8 +47,8 @@ pub struct Guest {
     ending: Ending,
     /// A command that ran outside of every step.
     stray: Option<String>,
-    /// The step that is under way, or where between steps.
-    place: String,
+    /// The step that is under way, or where between steps; and its line.
+    place: (String, Option<&'static Location<'static>>),
     under_way: UnderWay,
     /// Disks that can be made to fail: node, disk behind it, its sectors.
     fragile: Vec<(String, String, u64)>,
@@ -64,18 +67,27 @@ impl Guest {
             let session = laboratory.fork()?;
             Ok((hesitating(session)?, choice))
         });
+        heed_panics();
         match made {
-            Ok((session, choice)) => Self {
-                session,
-                title,
-                choice,
-                ending: Ending::Success,
-                stray: None,
-                place: "before any step".into(),
-                under_way: UnderWay::Nothing,
-                fragile: Vec::new(),
-            },
+            Ok((session, choice)) => Self::of(session, choice, title),
             Err(failure) => fail(failure, &title),
+        }
+    }
+
+    fn of(session: Session, choice: Choice, title: Title) -> Self {
+        let machine = session.recording().machine.clone();
+        if let Ok(folder) = folder::evidence(&machine, &title.folder()) {
+            outcome::note(&title.test, Word::Forked { machine, options: choice.options(), folder });
+        }
+        Self {
+            session,
+            title,
+            choice,
+            ending: Ending::Success,
+            stray: None,
+            place: ("before any step".into(), None),
+            under_way: UnderWay::Nothing,
+            fragile: Vec::new(),
         }
     }
 
@@ -90,24 +102,24 @@ impl Guest {
     #[track_caller]
     pub fn step(&mut self, label: &str, act: impl FnOnce(&mut Self)) {
         self.stray = self.stray();
-        self.place = format!("step `{label}`, {}", Location::caller());
+        self.place = (format!("step `{label}`"), Some(Location::caller()));
         self.under_way = UnderWay::Step(label.into());
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);
-        self.place = format!("after step `{label}`");
+        self.place.0 = format!("after step `{label}`");
         self.under_way = UnderWay::Nothing;
     }
 
     /// Does what the scenario takes for granted. It is kept as evidence, and shown in no channel but by what it left behind.
     #[track_caller]
     pub fn prepare(&mut self, act: impl FnOnce(&mut Self)) {
-        self.place = format!("what is given, {}", Location::caller());
+        self.place = ("what is given".into(), Some(Location::caller()));
         self.under_way = UnderWay::Given;
         self.untraced(act);
         let outcome = self.session.end_given().map(drop);
         self.expect(outcome);
-        self.place = "after what is given".into();
+        self.place.0 = "after what is given".into();
         self.under_way = UnderWay::Nothing;
     }
 
@@ -233,7 +245,11 @@ impl Guest {
     /// Adds where the evidence of a failure lies, and how to run it again. The recording is kept when the guest is dropped.
     fn located(&self, failure: Failure) -> Failure {
         let mut failure = self.session.blame(failure);
-        failure.evidence.at.get_or_insert_with(|| self.place.clone());
+        let (step, line) = &self.place;
+        if failure.evidence.line.is_none() {
+            failure.evidence.at.get_or_insert_with(|| step.clone());
+            failure.evidence.line = line.map(Location::to_string);
+        }
         if let Ok(folder) = folder::evidence(&self.recording().machine, &self.title.folder()) {
             // The failure itself matters more than a failure to write it down.
             let _ = std::fs::write(folder.join("console.log"), self.session.console());
@@ -264,37 +280,6 @@ impl Guest {
     }
 }
 
-/// The raw recording of every scenario is kept, as [`Recording`] in JSON, where a failure writes its evidence.
-impl Drop for Guest {
-    fn drop(&mut self) {
-        // Where the scenario has failed already, the guest may not be there any more.
-        let end = if std::thread::panicking() { Ok(()) } else { self.session.end() };
-        let recording = match &self.under_way {
-            UnderWay::Nothing => self.session.evidence(BETWEEN, false),
-            UnderWay::Given => self.session.evidence(GIVEN, true),
-            UnderWay::Step(label) => self.session.evidence(label, false),
-        };
-        let folder = folder::evidence(&recording.machine, &self.title.folder());
-        let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording));
-        if let (Err(failure), true) = (&kept, std::thread::panicking()) {
-            // How the scenario ended matters more.
-            eprintln!("mdlab: {failure}");
-        }
-        // Not the vocabulary's doing, and its message is printed already.
-        if std::thread::panicking() && !FAILED.replace(true) {
-            let text = "the scenario panicked, see above: what it asserts itself does not hold, or it makes a mistake";
-            let failure = self.located(Failure::new(Class::Drift, text));
-            outcome::note(&self.title.test, &Outcome::Failed(failure.class));
-            eprintln!("{failure}");
-        }
-        if let Err(failure) = end.and(kept)
-            && !std::thread::panicking()
-        {
-            fail(self.located(failure), &self.title);
-        }
-    }
-}
-
 /// The variable that says for how many milliseconds at most the host hesitates before each answer. Whatever is recorded must
 /// not depend on it.
 pub(crate) const HESITATION: &str = "MDLAB_HESITATION_MS";
@@ -306,9 +291,6 @@ fn hesitating(session: Session) -> Result<Session, Failure> {
     })?;
     Ok(session.with_hesitation(move || std::thread::sleep(Duration::from_micros(fastrand::u64(0..=longest * 1000)))))
 }
-
-/// The label of what happened in no step.
-const BETWEEN: &str = "between steps";
 
 /// What a scenario is at.
 enum UnderWay {
@@ -330,41 +312,4 @@ enum Ending {
 pub struct Job {
     number: u32,
     argv: Vec<String>,
-}
-
-/// Whose guest it is.
-struct Title {
-    /// The test.
-    test: String,
-    /// Which of the test's guests, from 1 on.
-    number: u32,
-}
-
-thread_local! {
-    /// How many guests were forked for the test that this thread runs.
-    static FORKED: Cell<u32> = const { Cell::new(0) };
-
-    /// Whether it is known to have failed.
-    static FAILED: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Title {
-    /// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
-    fn of_thread() -> Self {
-        FORKED.set(FORKED.get() + 1);
-        Self { test: std::thread::current().name().unwrap_or("scenario").to_owned(), number: FORKED.get() }
-    }
-
-    /// What its evidence is named after.
-    fn folder(&self) -> String {
-        folder::of_guest(&self.test, self.number)
-    }
-}
-
-/// Fails the test, and leaves word of it.
-#[expect(clippy::panic, reason = "a scenario fails as every test does")]
-fn fail(failure: Failure, title: &Title) -> ! {
-    FAILED.set(true);
-    outcome::note(&title.test, &Outcome::Failed(failure.class));
-    panic!("{failure}");
 }

@@ -40,6 +40,8 @@ mod outcome;
 mod printable;
 mod recording;
 mod redaction;
+mod report;
+mod results;
 mod session;
 mod snapshot;
 mod story;

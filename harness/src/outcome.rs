@@ -1,32 +1,111 @@
-//! Word of how scenarios ended, from the tests to the `mdlab` that runs them.
+//! How a scenario went, as the test that runs it says it to the `mdlab` that runs the test.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Class, Failure};
+use crate::recording::MachineId;
 
 /// The variable that names the file for [`note`].
 pub(crate) const OUTCOMES: &str = "MDLAB_OUTCOMES";
 
-/// How a scenario ended, other than well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Outcome {
-    Failed(Class),
+/// What a test says while it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Word {
+    /// A guest was forked, of a machine that these options name; what it leaves will be in this folder.
+    Forked { machine: MachineId, options: String, folder: PathBuf },
+    /// What was recorded differs from a snapshot.
+    Differs(Difference),
     /// The machine lacks something, for this reason.
     Skipped(String),
+    /// The scenario failed, here.
+    Failed { class: Class, message: String, place: Option<String> },
+    /// A guest is gone, as it should be.
+    Ended,
 }
 
-/// Leaves word, if anybody wants it. Another package may have a scenario of that name, and it runs in another process.
-pub(crate) fn note(title: &str, outcome: &Outcome) {
+/// How a scenario went: what run.json lists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The package that has it.
+    pub(crate) package: String,
+    /// The test's name.
+    pub(crate) scenario: String,
+    /// How it ended; nothing where it was ended before its time.
+    pub(crate) verdict: Option<Verdict>,
+    /// The machine of its first guest, if it got that far.
+    pub(crate) machine: Option<MachineId>,
+    /// What names the machine on a command line: `--kernel debian:bookworm --mdadm debian:bookworm`.
+    pub(crate) options: String,
+    /// Why it was skipped, or all that is said of its failure.
+    pub(crate) message: Option<String>,
+    /// Where it failed: `scenarios/mirror.rs:20:5`.
+    pub(crate) place: Option<String>,
+    /// How what was recorded differs from its snapshots.
+    pub(crate) differences: Vec<Difference>,
+    /// The folders of its guests, with their recordings.
+    pub(crate) evidence: Vec<PathBuf>,
+    /// Wall time from its first fork to its end.
+    pub(crate) seconds: f64,
+}
+
+/// How a scenario ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    /// As it should.
+    Pass,
+    /// Not at all: the machine lacks something.
+    Skip,
+    /// Badly.
+    #[serde(untagged)]
+    Fail(Class),
+}
+
+impl Verdict {
+    /// Whose fault it was.
+    pub(crate) fn class(self) -> Option<Class> {
+        if let Self::Fail(class) = self { Some(class) } else { None }
+    }
+}
+
+/// How a channel differs from the snapshot that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Difference {
+    /// The channel.
+    pub(crate) channel: String,
+    /// The snapshot's file.
+    pub(crate) snapshot: PathBuf,
+    /// The lines, as `diff -u` shows them.
+    pub(crate) unified: String,
+}
+
+/// A line of the file: a word, whose it is, and when it was said, in milliseconds since 1970.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    package: String,
+    scenario: String,
+    /// Another program of the package may have a scenario of that name.
+    process: u32,
+    at: u64,
+    word: Word,
+}
+
+/// Leaves word, if anybody wants it.
+pub(crate) fn note(scenario: &str, word: Word) {
     let Some(path) = std::env::var_os(OUTCOMES) else { return };
+    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     // Where it cannot be written, it is still known that something failed. A line is written whole.
-    let _ = serde_json::to_string(&(title, std::process::id(), outcome))
+    let line = Line { package, scenario: scenario.to_owned(), process: std::process::id(), at, word };
+    let _ = serde_json::to_string(&line)
         .map(|line| File::options().append(true).open(path)?.write_all((line + "\n").as_bytes()));
 }
 
@@ -46,16 +125,124 @@ impl Outcomes {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()).into()
     }
 
-    /// What was left, by title. The first word about a scenario counts: what follows from a failure is none of its own.
-    pub(crate) fn read(&self) -> Vec<(String, Outcome)> {
+    /// How they went, as far as they have said.
+    pub(crate) fn read(&self) -> Vec<Outcome> {
         let mut text = vec![0; self.0.metadata().map_or(0, |metadata| metadata.len()) as usize];
         let read = self.0.read_at(&mut text, 0).unwrap_or(0);
         let lines = text[..read].split(|byte| *byte == b'\n');
-        let noted = lines.filter_map(|line| serde_json::from_slice::<(String, u32, Outcome)>(line).ok());
-        let mut known = HashSet::new();
-        let first = noted.filter(|(title, process, _)| known.insert((title.clone(), *process)));
-        let mut outcomes: Vec<_> = first.map(|(title, _, outcome)| (title, outcome)).collect();
-        outcomes.sort_by(|one, other| one.0.cmp(&other.0));
-        outcomes
+        let mut scenarios: BTreeMap<(String, String, u32), Vec<(u64, Word)>> = BTreeMap::new();
+        for Line { package, scenario, process, at, word } in lines.filter_map(|line| serde_json::from_slice(line).ok())
+        {
+            scenarios.entry((package, scenario, process)).or_default().push((at, word));
+        }
+        scenarios.into_iter().map(|((package, scenario, _), words)| Outcome::of(&package, &scenario, words)).collect()
+    }
+}
+
+impl Outcome {
+    /// Of a scenario that has said nothing yet.
+    pub(crate) fn none(package: &str, scenario: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            scenario: scenario.to_owned(),
+            verdict: None,
+            machine: None,
+            options: String::new(),
+            message: None,
+            place: None,
+            differences: Vec::new(),
+            evidence: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    fn of(package: &str, scenario: &str, words: Vec<(u64, Word)>) -> Self {
+        let mut outcome = Self::none(package, scenario);
+        let at = |word: Option<&(u64, Word)>| word.map_or(0, |(at, _)| *at);
+        outcome.seconds = at(words.last()).saturating_sub(at(words.first())) as f64 / 1000.0;
+        let mut guests = 0_usize;
+        for (_, word) in words {
+            // The first word counts: what follows from a failure is none of its own.
+            let settled = matches!(outcome.verdict, Some(Verdict::Skip | Verdict::Fail(_)));
+            match word {
+                Word::Forked { machine, options, folder } => {
+                    if outcome.machine.is_none() {
+                        (outcome.machine, outcome.options) = (Some(machine), options);
+                    }
+                    outcome.evidence.push(folder);
+                    outcome.verdict = outcome.verdict.filter(|_| settled);
+                    guests += 1;
+                }
+                Word::Differs(difference) => outcome.differences.push(difference),
+                Word::Ended => {
+                    guests = guests.saturating_sub(1);
+                    let all = (guests == 0).then_some(Verdict::Pass);
+                    outcome.verdict = outcome.verdict.or(all);
+                }
+                _ if settled => {}
+                Word::Skipped(reason) => {
+                    (outcome.verdict, outcome.message) = (Some(Verdict::Skip), Some(reason));
+                }
+                Word::Failed { class, message, place } => {
+                    (outcome.verdict, outcome.message) = (Some(Verdict::Fail(class)), Some(message));
+                    outcome.place = place;
+                }
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forked(number: u32) -> Word {
+        let machine = MachineId { kernel: "6.1.0".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        Word::Forked { machine, options: "--kernel debian:bookworm".into(), folder: format!("guest-{number}").into() }
+    }
+
+    fn failed(class: Class, message: &str) -> Word {
+        Word::Failed { class, message: message.into(), place: Some("scenarios/mirror.rs:20:5".into()) }
+    }
+
+    fn of(words: &[Word]) -> Outcome {
+        Outcome::of("scenarios", "mirror::creates", (0..).map(|second| second * 1000).zip(words.to_vec()).collect())
+    }
+
+    #[test]
+    fn a_scenario_has_passed_when_all_its_guests_are_gone() {
+        assert_eq!(of(&[forked(1)]).verdict, None);
+        let passed = of(&[forked(1), Word::Ended]);
+        assert_eq!((passed.verdict, passed.seconds), (Some(Verdict::Pass), 1.0));
+        assert_eq!(of(&[forked(1), forked(2), Word::Ended]).verdict, None);
+        assert_eq!(of(&[forked(1), forked(2), Word::Ended, Word::Ended]).verdict, Some(Verdict::Pass));
+        // One after the other: the second may still fail.
+        assert_eq!(of(&[forked(1), Word::Ended, forked(2)]).verdict, None);
+        let two = of(&[forked(1), Word::Ended, forked(2), Word::Ended]);
+        assert_eq!((two.verdict, two.evidence.len()), (Some(Verdict::Pass), 2));
+    }
+
+    #[test]
+    fn the_first_failure_counts() {
+        let outcome = of(&[forked(1), failed(Class::Kernel, "panicked"), failed(Class::Drift, "differs"), Word::Ended]);
+        assert_eq!(outcome.verdict, Some(Verdict::Fail(Class::Kernel)));
+        assert_eq!(outcome.message.as_deref(), Some("panicked"));
+        assert_eq!(outcome.place.as_deref(), Some("scenarios/mirror.rs:20:5"));
+        // Another guest had ended well before.
+        let late = of(&[forked(1), Word::Ended, forked(2), failed(Class::Tool, "exit 3")]);
+        assert_eq!(late.verdict, Some(Verdict::Fail(Class::Tool)));
+        let skipped = of(&[forked(1), Word::Skipped("it is older".into()), Word::Ended]);
+        assert_eq!((skipped.verdict, skipped.message.as_deref()), (Some(Verdict::Skip), Some("it is older")));
+    }
+
+    #[test]
+    fn a_verdict_is_a_word() {
+        let words =
+            [Verdict::Pass, Verdict::Skip, Verdict::Fail(Class::Boot)].map(|verdict| serde_json::json!(verdict));
+        assert_eq!(words, ["pass", "skip", "boot"]);
+        for word in words {
+            assert_eq!(serde_json::json!(serde_json::from_value::<Verdict>(word.clone()).unwrap()), word);
+        }
     }
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::channel::Channel;
 use crate::failure::{Class, Evidence, Failure};
 use crate::guest::Guest;
+use crate::outcome::{self, Word};
 use crate::redaction::Redaction;
 
 pub(crate) use shelf::{Chapter, Shelf};
@@ -136,13 +137,18 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             }
             Some((since, held)) => {
                 known = true;
+                let file = format!("{}.snap", since.name(channel));
+                let difference = similar::TextDiff::from_lines(held, text.trim_end());
+                let mut difference = difference.unified_diff();
+                let difference = difference.missing_newline_hint(false).header(&format!("{file}, until now"), "now");
+                let unified = difference.to_string();
                 // insta compares a version with itself alone: of another it can only show the new file.
                 if since != runs || !insta_shows {
-                    let difference = similar::TextDiff::from_lines(held, text.trim_end());
-                    let until = format!("{}.snap, until now", since.name(channel));
-                    let mut difference = difference.unified_diff();
-                    eprintln!("{}", difference.missing_newline_hint(false).header(&until, "now"));
+                    eprintln!("{unified}");
                 }
+                let (name, snapshot) = (channel.name().to_owned(), place.folder.join(file));
+                let difference = outcome::Difference { channel: name, snapshot, unified };
+                outcome::note(guest.title(), Word::Differs(difference));
                 (&mut drifted, runs.name(channel))
             }
             None => (&mut missing, Since::EVER.name(channel)),
@@ -169,8 +175,8 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             ),
         };
         let machine = Some(recording.machine.to_string());
-        let at = Some(Location::caller().to_string());
-        guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, at, ..Evidence::default() })));
+        let line = Some(Location::caller().to_string());
+        guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, line, ..Evidence::default() })));
     }
 }
 

@@ -13,7 +13,7 @@ use super::notice;
 use super::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
-use crate::outcome::{self, Outcome, Outcomes};
+use crate::outcome::{self, Outcome, Outcomes, Verdict};
 use crate::snapshot::IGNORED;
 
 mod remains;
@@ -43,16 +43,20 @@ pub(super) enum Ran {
 }
 
 impl Attempt<'_> {
-    /// Runs it, unless it is interrupted.
-    pub(super) fn run(&self, interrupts: &Interrupts) -> Result<Option<Ran>, Failure> {
+    /// Runs it, unless it is interrupted; says how it came out, and what of it is worth to be kept.
+    pub(super) fn run(&self, interrupts: &Interrupts) -> Result<Option<(Ran, Outcome)>, Failure> {
         let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
         let remains = Remains::make()?;
         let outcomes = Outcomes::open()?;
-        let Scenario { name, program, folder } = self.scenario;
+        let Scenario { name, package, program, folder } = self.scenario;
         let mut command = Command::new(program);
         command.args(["--exact", name, "--nocapture"]).current_dir(folder).env("RUST_BACKTRACE", "0");
         // As cargo sets it.
-        command.env("CARGO_MANIFEST_DIR", folder).env("INSTA_UPDATE", "no").envs(self.environment.iter().cloned());
+        command
+            .env("CARGO_MANIFEST_DIR", folder)
+            .env("CARGO_PKG_NAME", package)
+            .env("INSTA_UPDATE", "no")
+            .envs(self.environment.iter().cloned());
         // These of whoever started mdlab would have every difference pass, or another run come of it; who wants that says so in
         // `environment`.
         command.env_remove("INSTA_FORCE_PASS");
@@ -64,22 +68,31 @@ impl Attempt<'_> {
         command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
         let (end, status, said) = bounded(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL).map_err(failed)?;
         let said = remains.placed(&said);
-        let noted = outcomes.read().into_iter().next().map(|(_, outcome)| outcome);
-        let (class, text) = match (end, status.success(), noted) {
+        let mut noted = outcomes.read().into_iter().next().unwrap_or_else(|| Outcome::none(package, name));
+        noted.message = noted.message.map(|message| remains.placed(&message));
+        noted.evidence = noted.evidence.iter().map(|folder| remains.place_of(folder)).collect();
+        let (class, text) = match (end, status.success(), noted.verdict) {
             (End::Interrupted, ..) => return Ok(None),
             (End::TooLate, ..) => (Class::Infra, format!("`{name}` did not end within {} s", LIMIT.as_secs())),
-            (End::Itself, true, Some(Outcome::Skipped(reason))) => return Ok(Some(Ran::Skipped(reason))),
-            (End::Itself, true, _) => return Ok(Some(Ran::Well(folder::recordings(remains.path())?))),
-            (End::Itself, false, Some(Outcome::Failed(class))) => (class, said.clone()),
+            (End::Itself, true, Some(Verdict::Skip)) => {
+                return Ok(Some((Ran::Skipped(noted.message.clone().unwrap_or_default()), noted)));
+            }
+            (End::Itself, true, _) => {
+                noted.verdict = Some(Verdict::Pass);
+                return Ok(Some((Ran::Well(folder::recordings(remains.path())?), noted)));
+            }
             // Somebody has killed it, the kernel for want of memory perhaps.
             (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
+            (End::Itself, false, Some(Verdict::Fail(class))) => (class, said.clone()),
             (End::Itself, false, _) => (Class::Drift, said.clone()),
         };
         let output = remains.path().join(OUTPUT);
         if let Err(error) = std::fs::write(&output, said) {
             notice(&format!("write `{}`: {error}", output.display()));
         }
-        Ok(Some(Ran::Badly(class, text, remains)))
+        noted.verdict = Some(Verdict::Fail(class));
+        noted.message.get_or_insert_with(|| text.clone());
+        Ok(Some((Ran::Badly(class, text, remains), noted)))
     }
 }
 

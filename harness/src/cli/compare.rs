@@ -165,7 +165,7 @@ pub(super) fn observe<const N: usize>(
     let outcome = pool::work(all, jobs, interrupts, |number| {
         let attempt = Attempt { scenario: &scenarios[number / N], environment: &environments[number % N] };
         match attempt.run(interrupts)? {
-            Some(ran) if !interrupts.has_come() => {
+            Some((ran, _)) if !interrupts.has_come() => {
                 let observed = Observed::of(ran, keep)?;
                 *slots[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(observed);
                 bar.inc(1);

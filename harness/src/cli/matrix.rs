@@ -1,5 +1,6 @@
 //! `mdlab matrix`: every scenario on every kernel with every mdadm.
 
+mod ledger;
 mod sheet;
 mod table;
 
@@ -14,12 +15,15 @@ use super::attempt::{Attempt, Ran, first_line};
 use super::grid::{Grid, Listed};
 use super::interrupt::Interrupts;
 use super::pool::{self, Done};
+use super::report::tell;
 use super::scenarios::{self, Scenario, Workspace, environment};
 use super::{notice, print};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::results::Results;
 use crate::tool::ToolSource;
+use ledger::Ledger;
 use sheet::{Booted, Ended, Sheet};
 
 /// Runs the scenarios on every kernel with every mdadm of a grid, and shows what came of it as a table.
@@ -67,13 +71,15 @@ impl Matrix {
         let interrupts = Interrupts::heed()?;
         let cells = grid.cells(self.accel)?;
         let sheet = Sheet::new(grid, cells, &scenarios, self.one_in as usize);
-        let board = Board::new();
-        let outcome = boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &board));
+        let (board, ledger) = (Board::new(), Ledger::default());
+        let outcome =
+            boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &board, &ledger));
         board.bar.finish_and_clear();
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         // Taken first: let through, it would end this before anything is told.
         let interrupt = interrupts.next();
-        let kept = Interrupts::let_through(|| self.tell(&sheet, minutes));
+        let results = Results::new(began.elapsed(), ledger.outcomes(&sheet.cells));
+        let kept = Interrupts::let_through(|| self.tell(&sheet, minutes).and_then(|()| tell(results)));
         if let Some(interrupt) = interrupt {
             interrupt.end(&format!("{} of {} runs were made", sheet.done(), sheet.planned()));
         }
@@ -121,6 +127,7 @@ fn run(
     jobs: usize,
     interrupts: &Interrupts,
     board: &Board,
+    ledger: &Ledger,
 ) -> Result<(), Failure> {
     let plan: Vec<(usize, usize)> = sheet.plan();
     let environments: Vec<_> =
@@ -129,10 +136,12 @@ fn run(
     pool::work(plan.len(), jobs, interrupts, |number| {
         let (cell, scenario) = plan[number];
         let attempt = Attempt { scenario: &scenarios[scenario], environment: &environments[cell] };
-        let ran = match attempt.run(interrupts)? {
+        let (ran, outcome) = match attempt.run(interrupts)? {
             Some(ran) if !interrupts.has_come() => ran,
             _ => return Ok(Done::Interrupted),
         };
+        let recordings = if let Ran::Well(recordings) = &ran { recordings.as_slice() } else { &[] };
+        ledger.enter(cell, outcome, recordings)?;
         let cell = &sheet.cells[cell];
         let ended = match ran {
             Ran::Well(_) => Ended::Passed,

@@ -102,7 +102,7 @@ impl Plan {
             environment.push((HESITATION, LONGEST_HESITATION.into()));
             environment.extend(seed.map(|seed| ("MDLAB_SEED", seed.to_string().into())));
             match (Attempt { scenario, environment: &environment }).run(&interrupts)? {
-                Some(ran) if !interrupts.has_come() => {
+                Some((ran, _)) if !interrupts.has_come() => {
                     self.count(scenario, (seed, run), ran, &tallies[of_scenario]).map(|()| Done::Yes)
                 }
                 _ => Ok(Done::Interrupted),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::os::fd::AsFd;
 use std::process::{Command, ExitStatus};
+use std::time::Instant;
 
 use clap::Args;
 use mdlab_vm::child;
@@ -13,11 +14,13 @@ use nix::unistd::Pid;
 use xshell::cmd;
 
 use super::interrupt::{Interrupt, Interrupts};
+use super::report::tell;
 use super::scenarios::{Members, Workspace, environment};
 use super::{Machine, notice, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
-use crate::outcome::{self, Outcome, Outcomes};
+use crate::outcome::{self, Outcome, Outcomes, Verdict};
+use crate::results::Results;
 
 /// Runs the scenarios of the workspace around the current folder: the tests of every package that depends on mdlab.
 ///
@@ -33,6 +36,9 @@ pub(super) struct Run {
     /// Scenarios to run at the same time [default: one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
+    /// Run only one part of them, for each of several machines another: `2/4` is the second of four.
+    #[arg(long, value_name = "N/M", value_parser = shard)]
+    shard: Option<String>,
     /// Stop when this many scenarios have failed [default: run them all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
@@ -60,7 +66,9 @@ impl Run {
         let jobs = jobs.iter().flat_map(|jobs| ["--test-threads", jobs]);
         let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
         let filters = &self.filters;
-        let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {filters...}");
+        let shard = self.shard.iter().flat_map(|shard| ["--partition", shard]);
+        let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {shard...} {filters...}");
+        let began = Instant::now();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = Command::from(command);
         // Which has it end all scenarios first.
@@ -69,11 +77,12 @@ impl Run {
             wait(command).map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
         let noted = outcomes.read();
         let told = skipped(&noted);
+        let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone())));
         if let Some(interrupt) = interrupt.filter(|_| !status.success()) {
             interrupt.end("not all scenarios were run");
         }
         told?;
-        let failed = |(_, outcome)| if let Outcome::Failed(class) = outcome { Some(class) } else { None };
+        let failed = |outcome: Outcome| outcome.verdict.and_then(Verdict::class);
         match status.code() {
             Some(0) => Ok(()),
             Some(NO_TESTS) => Err(members.none_named(&self.filters)),
@@ -108,15 +117,24 @@ fn wait(mut command: Command) -> Result<(ExitStatus, Option<Interrupt>), Box<dyn
 }
 
 /// Says which scenarios were skipped, and why: the test runner counts them among those that passed.
-fn skipped(noted: &[(String, Outcome)]) -> Result<(), Failure> {
-    let reasons = noted.iter().filter_map(|(title, outcome)| match outcome {
-        Outcome::Skipped(reason) => Some(format!("  {title}: {reason}\n")),
-        Outcome::Failed(_) => None,
-    });
-    let reasons: Vec<String> = reasons.collect();
+fn skipped(noted: &[Outcome]) -> Result<(), Failure> {
+    let skipped = noted.iter().filter(|outcome| outcome.verdict == Some(Verdict::Skip));
+    let reason = |outcome: &Outcome| outcome.message.clone().unwrap_or_default();
+    let reasons: Vec<String> =
+        skipped.map(|outcome| format!("  {}: {}\n", outcome.scenario, reason(outcome))).collect();
     match reasons.len() {
         0 => Ok(()),
         count => print(&format!("{count} of the scenarios that passed were skipped:\n{}", reasons.concat())),
+    }
+}
+
+/// A part, as cargo-nextest names it.
+fn shard(text: &str) -> Result<String, String> {
+    let numbers =
+        text.split_once('/').and_then(|(part, all)| Some((part.parse::<u32>().ok()?, all.parse::<u32>().ok()?)));
+    match numbers {
+        Some((part, all)) if (1..=all).contains(&part) => Ok(format!("count:{part}/{all}")),
+        _ => Err("expected a part and how many there are, such as `2/4`".into()),
     }
 }
 

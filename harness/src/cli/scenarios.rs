@@ -45,6 +45,8 @@ impl Workspace {
 pub(super) struct Scenario {
     /// The test's name.
     pub(super) name: String,
+    /// The package that has it.
+    pub(super) package: String,
     /// The program that runs it.
     pub(super) program: PathBuf,
     /// The folder of its package, in which it runs.
@@ -86,9 +88,12 @@ fn read(list: &Value) -> Vec<Scenario> {
     let suites = list["rust-suites"].as_object().into_iter().flatten().map(|(_, suite)| suite);
     let of_suite = |suite: &Value| {
         let (program, folder) = (path(&suite["binary-path"]), path(&suite["cwd"]));
+        let package = suite["package-name"].as_str().unwrap_or_default().to_owned();
         let cases = suite["testcases"].as_object().cloned().unwrap_or_default().into_iter();
         let cases = cases.filter(|(_, case)| case["filter-match"]["status"] == "matches");
-        cases.map(move |(name, _)| Scenario { name, program: program.clone(), folder: folder.clone() })
+        let scenario =
+            move |name| Scenario { name, package: package.clone(), program: program.clone(), folder: folder.clone() };
+        cases.map(move |(name, _)| scenario(name))
     };
     suites.flat_map(of_suite).collect()
 }
@@ -186,11 +191,13 @@ mod tests {
     fn what_the_filter_leaves_out_is_not_listed() {
         let case = |status: &str| serde_json::json!({ "ignored": false, "filter-match": { "status": status } });
         let list = serde_json::json!({ "rust-suites": { "scenarios": {
+            "package-name": "scenarios",
             "binary-path": "/target/scenarios",
             "cwd": "/scenarios",
             "testcases": { "mirror::creates": case("matches"), "stop::stops": case("mismatch") },
         } } });
-        let (name, program, folder) = ("mirror::creates".into(), "/target/scenarios".into(), "/scenarios".into());
-        assert_eq!(read(&list), [Scenario { name, program, folder }]);
+        let (name, package) = ("mirror::creates".into(), "scenarios".into());
+        let (program, folder) = ("/target/scenarios".into(), "/scenarios".into());
+        assert_eq!(read(&list), [Scenario { name, package, program, folder }]);
     }
 }

@@ -7,7 +7,7 @@ use mdlab_protocol::Exit;
 use super::Guest;
 use crate::array::Level;
 use crate::failure::Failure;
-use crate::outcome::{self, Outcome};
+use crate::outcome::{self, Word};
 use crate::version::Version;
 
 /// Something that not every kernel or mdadm has.
@@ -130,7 +130,7 @@ impl Guest {
 
     /// Leaves word that the scenario was skipped, for `mdlab run` to count, and for people who run it by other means.
     pub fn skip(&self, reason: &str) {
-        outcome::note(self.title(), &Outcome::Skipped(reason.to_owned()));
+        outcome::note(self.title(), Word::Skipped(reason.to_owned()));
         // Past the test harness, which would keep what a test that passes prints to itself.
         let _ = writeln!(std::io::stderr(), "mdlab: skipped {}: {reason}", self.title());
     }

@@ -41,6 +41,11 @@ impl Remains {
         }
     }
 
+    /// Where something in it will be.
+    pub(in crate::cli) fn place_of(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(self.path()).map_or_else(|_| path.to_owned(), |inside| self.place.join(inside))
+    }
+
     /// A text with the place where the evidence will be.
     pub(in crate::cli) fn placed(&self, text: &str) -> String {
         text.replace(&*self.path().to_string_lossy(), &self.place.to_string_lossy())

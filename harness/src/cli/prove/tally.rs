@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn scenario() -> Scenario {
-        Scenario { name: "mirror::creates".into(), program: "".into(), folder: "".into() }
+        Scenario { name: "mirror::creates".into(), package: "".into(), program: "".into(), folder: "".into() }
     }
 
     #[test]

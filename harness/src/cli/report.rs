@@ -1,0 +1,114 @@
+//! `mdlab report`: what a run came to, for people and for programs.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::print;
+use crate::failure::Failure;
+use crate::results::{self, Results};
+use crate::{folder, report};
+
+/// Writes what the last run came to as one HTML file that opens from disk, or in a format that another program reads.
+///
+/// Runs of several machines are put together when all their files are named.
+///
+/// Example: mdlab report; mdlab report shard-*/run.json --format junit
+#[derive(Args)]
+pub(super) struct Report {
+    /// Files that `mdlab run` and `mdlab matrix` wrote [default: that of the last run here].
+    #[arg(value_name = "RUN.JSON")]
+    runs: Vec<PathBuf>,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t = Format::Html)]
+    format: Format,
+    /// Where to write it, `-` for the standard output [default: beside the last run].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The system that sends a KCIDB report.
+    #[arg(long, default_value = report::kcidb::ORIGIN, value_parser = origin)]
+    origin: String,
+    /// Show every story whose recording was kept, not only one of each scenario and those that failed.
+    #[arg(long)]
+    every_story: bool,
+}
+
+/// What to write.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// One page, with everything in it.
+    Html,
+    /// JUnit XML.
+    Junit,
+    /// KTAP 1, as the kernel's own tests print it.
+    Ktap,
+    /// KCIDB 5.3, for the database of kernel CI.
+    Kcidb,
+    /// The files put together, as `mdlab run` writes one.
+    Json,
+    /// The summary of a job of GitHub Actions, in Markdown.
+    Markdown,
+    /// Annotations for GitHub Actions.
+    Github,
+}
+
+impl Format {
+    /// The name of its file.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Html => "report.html",
+            Self::Junit => "junit.xml",
+            Self::Ktap => "results.ktap",
+            Self::Kcidb => "kcidb.json",
+            Self::Json => "results.json",
+            Self::Markdown => "summary.md",
+            Self::Github => "annotations.txt",
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let base = folder::base()?;
+        let last = [base.join(results::FILE)];
+        let files = if self.runs.is_empty() { &last[..] } else { &self.runs };
+        let all = files.iter().map(|path| Results::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let results = Results::together(all).ok_or_else(|| Failure::usage("there is no run to report"))?;
+        let text = match self.format {
+            Format::Html => report::page(&results, self.every_story)?,
+            Format::Junit => report::junit::junit(&results)?,
+            Format::Ktap => report::ktap::ktap(&results),
+            Format::Kcidb => format!("{:#}\n", report::kcidb::kcidb(&results, &self.origin)),
+            Format::Json => results.text()?,
+            Format::Markdown => report::github::summary(&results),
+            Format::Github => report::github::annotations(&results),
+        };
+        let path = self.output.clone().unwrap_or_else(|| base.join(self.format.file()));
+        if path == Path::new("-") {
+            return print(&text);
+        }
+        std::fs::write(&path, text).map_err(|error| Failure::usage(format!("write `{}`: {error}", path.display())))?;
+        print(&format!("{}\n", path.display()))
+    }
+}
+
+/// Keeps what a run came to, and its page; says what counts of it.
+pub(super) fn tell(results: Results) -> Result<(), Failure> {
+    let (summary, next) = (report::summary::summary(&results), report::summary::next(&results));
+    // Its evidence is where it is said to be until the file is written.
+    let page = report::page(&results, false)?;
+    let path = results.write()?.with_file_name(Format::Html.file());
+    folder::write_whole(&path, page.as_bytes())?;
+    let next = next.map_or_else(String::new, |command| format!("next:   {command}\n"));
+    print(&format!("\n{summary}report: {}\n{next}", path.display()))
+}
+
+/// A name as KCIDB wants it.
+fn origin(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !text.is_empty() && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a-z, 0-9 and _".into())
+    }
+}

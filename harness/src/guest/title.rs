@@ -1,0 +1,31 @@
+//! Whose guest it is.
+
+use std::cell::Cell;
+
+use crate::folder;
+
+thread_local! {
+    /// How many guests were forked for the test that this thread runs.
+    static FORKED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whose guest it is.
+pub(super) struct Title {
+    /// The test.
+    pub(super) test: String,
+    /// Which of the test's guests, from 1 on.
+    number: u32,
+}
+
+impl Title {
+    /// The name of the running test, `mirror::creates_and_stops`; `cargo test` and cargo-nextest both name its thread so.
+    pub(super) fn of_thread() -> Self {
+        FORKED.set(FORKED.get() + 1);
+        Self { test: std::thread::current().name().unwrap_or("scenario").to_owned(), number: FORKED.get() }
+    }
+
+    /// What its evidence is named after.
+    pub(super) fn folder(&self) -> String {
+        folder::of_guest(&self.test, self.number)
+    }
+}

@@ -1,0 +1,80 @@
+//! Differences from a snapshot, step by step, so that each is shown where it happened.
+
+use serde::Serialize;
+
+use crate::channel::Channel;
+use crate::outcome::Difference;
+use crate::recording::Recording;
+use crate::redaction::Redaction;
+
+/// How a channel differs from its snapshot.
+#[derive(Serialize)]
+pub(super) struct Differing {
+    channel: String,
+    snapshot: String,
+    steps: Vec<Part>,
+}
+
+/// The lines of one step.
+#[derive(Debug, PartialEq, Serialize)]
+struct Part {
+    label: String,
+    lines: Vec<String>,
+}
+
+impl Differing {
+    /// Of a difference, and what was recorded if it is known.
+    pub(super) fn of(difference: &Difference, recording: Option<&Recording>) -> Self {
+        let channel = Channel::ALL.into_iter().find(|channel| channel.name() == difference.channel);
+        let render = |recording: &Recording| Some(channel?.render(&recording.steps, &Redaction::of(recording)));
+        let now = recording.and_then(render).unwrap_or_default();
+        let snapshot = difference.snapshot.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { channel: difference.channel.clone(), snapshot, steps: parts(&difference.unified, &now) }
+    }
+}
+
+/// Cuts what `diff -u` shows where a step begins; `now` is the newer text.
+fn parts(unified: &str, now: &str) -> Vec<Part> {
+    let headings: Vec<Option<&str>> = now.lines().map(|line| line.strip_prefix("## ")).collect();
+    let step_at = |line: usize| headings.iter().take(line).rev().find_map(|heading| *heading).unwrap_or_default();
+    let mut parts: Vec<Part> = Vec::new();
+    let mut label = String::new();
+    for line in unified.lines().filter(|line| !line.starts_with("--- ") && !line.starts_with("+++ ")) {
+        if let Some(begin) = line.strip_prefix("@@ ").and_then(first_line) {
+            label = step_at(begin).to_owned();
+        } else if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
+            label = heading.to_owned();
+            continue;
+        }
+        match parts.last_mut() {
+            Some(part) if part.label == label => part.lines.push(line.to_owned()),
+            _ => parts.push(Part { label: label.clone(), lines: vec![line.to_owned()] }),
+        }
+    }
+    // Context of a neighbour, which says nothing.
+    let differs = |part: &Part| part.lines.iter().any(|line| line.starts_with(['+', '-']));
+    parts.retain(differs);
+    parts
+}
+
+/// The line of the newer text with which a hunk begins: `-1,4 +7,6 @@`.
+fn first_line(hunk: &str) -> Option<usize> {
+    hunk.split_once('+')?.1.split([',', ' ']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_shown_at_its_step() {
+        let held = "## create\none\ntwo\n\n## stop\nthree\nfour\n";
+        let now = "## create\none\n2\n\n## stop\nthree\nfour\nfive\n";
+        let unified = similar::TextDiff::from_lines(held, now).unified_diff().header("held", "now").to_string();
+        let parts = parts(&unified, now);
+        let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
+        assert_eq!(labels, ["create", "stop"]);
+        assert!(parts[0].lines.contains(&"-two".to_owned()) && parts[0].lines.contains(&"+2".to_owned()));
+        assert_eq!(parts[1].lines.iter().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>(), ["+five"]);
+    }
+}

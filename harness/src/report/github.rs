@@ -1,0 +1,64 @@
+//! For GitHub Actions: annotations of the lines that failed, and the summary of a job, in Markdown.
+
+use super::{by_machine, file_and_line, whole, word};
+use crate::outcome::{Outcome, Verdict};
+use crate::results::Results;
+
+/// Failures that a summary shows in full: one may have no more than a megabyte.
+const SHOWN: usize = 20;
+
+/// Lines of a failure that a summary shows.
+const LINES: usize = 60;
+
+/// A line for each failure ("Workflow commands", `::error file=,line=::`).
+pub(crate) fn annotations(results: &Results) -> String {
+    failures(results)
+        .map(|(machine, outcome)| {
+            let place = outcome.place.as_deref().and_then(file_and_line);
+            let place = place.map_or(String::new(), |(file, line)| format!("file={},line={line},", property(file)));
+            let title = property(&format!("{} on {machine}", outcome.scenario));
+            format!("::error {place}title={title}::{}\n", data(&whole(outcome)))
+        })
+        .collect()
+}
+
+/// The counts of each machine, then what failed.
+pub(crate) fn summary(results: &Results) -> String {
+    let mut text = String::from("| machine | pass | skip | failed |\n| --- | ---: | ---: | ---: |\n");
+    for (machine, outcomes) in by_machine(results) {
+        let count = |wanted| outcomes.iter().filter(|outcome| outcome.verdict == Some(wanted)).count();
+        let (pass, skip) = (count(Verdict::Pass), count(Verdict::Skip));
+        text.push_str(&format!("| {machine} | {pass} | {skip} | {} |\n", outcomes.len() - pass - skip));
+    }
+    let failed: Vec<_> = failures(results).collect();
+    for (machine, outcome) in failed.iter().take(SHOWN) {
+        let message = whole(outcome);
+        let lines: Vec<&str> = message.lines().take(LINES).collect();
+        text.push_str(&format!(
+            "\n**{}** `{}` on {machine}\n\n````diff\n{}\n````\n",
+            word(outcome.verdict),
+            outcome.scenario,
+            lines.join("\n")
+        ));
+    }
+    match failed.len().saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text}\nand {more} more: the report has them all.\n"),
+    }
+}
+
+fn failures(results: &Results) -> impl Iterator<Item = (String, &Outcome)> {
+    let all = by_machine(results).into_iter();
+    let all = all.flat_map(|(machine, outcomes)| outcomes.into_iter().map(move |outcome| (machine.clone(), outcome)));
+    all.filter(|(_, outcome)| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip)))
+}
+
+/// A command's text, as the toolkit escapes it (`escapeData` in actions/toolkit, packages/core/src/command.ts).
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Likewise one of its properties (`escapeProperty`).
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,162 @@
+//! One page that needs nothing else: `report.html`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+
+use super::differing::Differing;
+use super::tale::Tale;
+use super::{machines, word};
+use crate::failure::Failure;
+use crate::folder;
+use crate::outcome::{Outcome, Verdict};
+use crate::recording::{MachineId, Recording};
+use crate::results::Results;
+
+const PAGE: &str = include_str!("page/index.html");
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPTS: [&str; 4] = [
+    include_str!("page/timeline.js"),
+    include_str!("page/pictures.js"),
+    include_str!("page/story.js"),
+    include_str!("page/page.js"),
+];
+
+/// All but the stories.
+#[derive(Serialize)]
+struct Index<'a> {
+    mdlab: &'a str,
+    began: u64,
+    seconds: f64,
+    machines: Vec<Machine>,
+    scenarios: Vec<&'a str>,
+    runs: Vec<Run<'a>>,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    name: String,
+    linux: String,
+    mdadm: String,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    /// Its number in the list.
+    scenario: usize,
+    /// Likewise; nothing where no machine booted.
+    machine: Option<usize>,
+    verdict: String,
+    message: Option<&'a str>,
+    place: Option<&'a str>,
+    differences: Vec<Differing>,
+    seconds: f64,
+    /// The number of its story, if it is in the page.
+    tale: Option<usize>,
+}
+
+/// Makes the page. It holds the stories of all that failed, and one of each scenario that passed, of the newest machine;
+/// or those of all, as far as their recordings were kept.
+pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
+    let machines = machines(&results.outcomes);
+    let scenarios = scenarios(&results.outcomes);
+    let number = |outcome: &Outcome| scenarios.iter().position(|name| *name == outcome.scenario).unwrap_or_default();
+    let machine =
+        |outcome: &Outcome| outcome.machine.as_ref().and_then(|id| machines.iter().position(|known| known == id));
+    let newest = newest(&results.outcomes, &machines);
+    let (mut runs, mut tales) = (Vec::new(), String::new());
+    let mut count = 0;
+    let mut ordered: Vec<(usize, &Outcome)> = results.outcomes.iter().enumerate().collect();
+    ordered.sort_by_key(|(at, outcome)| (number(outcome), machine(outcome), *at));
+    for (at, outcome) in ordered {
+        let failed = !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip));
+        let recordings = if all || failed || newest.contains(&at) { recordings(outcome)? } else { Vec::new() };
+        let tale = (!recordings.is_empty()).then_some(count);
+        if tale.is_some() {
+            let guests: Vec<Tale> = recordings.iter().map(Tale::of).collect();
+            tales.push_str(&format!("<script type=\"text/plain\" id=\"tale-{count}\">{}</script>\n", packed(&guests)?));
+            count += 1;
+        }
+        runs.push(Run {
+            scenario: number(outcome),
+            machine: machine(outcome),
+            verdict: word(outcome.verdict),
+            message: outcome.message.as_deref(),
+            place: outcome.place.as_deref(),
+            // Snapshots are of the guest that the story is asserted of: the last.
+            differences: outcome.differences.iter().map(|one| Differing::of(one, recordings.last())).collect(),
+            seconds: outcome.seconds,
+            tale,
+        });
+    }
+    let index = Index {
+        mdlab: &results.mdlab,
+        began: results.began,
+        seconds: results.seconds,
+        machines: machines.iter().map(named).collect(),
+        scenarios,
+        runs,
+    };
+    let index = serde_json::to_string(&index).map_err(|error| Failure::infra(format!("write the report: {error}")))?;
+    // Nothing that a guest says may end the element that holds it (HTML, "script data").
+    let index = index.replace('<', "\\u003c");
+    let parts = [
+        ("/*STYLE*/", STYLE.to_owned()),
+        ("/*SCRIPT*/", SCRIPTS.concat().replace("\"use strict\";\n", "")),
+        ("/*TALES*/", tales),
+        ("/*INDEX*/", index),
+    ];
+    let mut page = PAGE.to_owned();
+    for (mark, part) in parts {
+        page = page.replacen(mark, &part, 1);
+    }
+    Ok(page)
+}
+
+fn named(machine: &MachineId) -> Machine {
+    Machine { name: machine.to_string(), linux: machine.kernel.clone(), mdadm: machine.mdadm.clone() }
+}
+
+fn scenarios(outcomes: &[Outcome]) -> Vec<&str> {
+    let mut names: Vec<&str> = outcomes.iter().map(|outcome| outcome.scenario.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Of each scenario the run on the newest machine that left a recording.
+fn newest(outcomes: &[Outcome], machines: &[MachineId]) -> Vec<usize> {
+    let mut newest: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for (at, outcome) in outcomes.iter().enumerate() {
+        let machine = outcome.machine.as_ref().and_then(|id| machines.iter().position(|known| known == id));
+        let Some(machine) = machine.filter(|_| outcome.verdict == Some(Verdict::Pass) && !outcome.evidence.is_empty())
+        else {
+            continue;
+        };
+        let known = newest.entry((&outcome.package, &outcome.scenario)).or_insert((machine, at));
+        if known.0 <= machine {
+            *known = (machine, at);
+        }
+    }
+    newest.into_values().map(|(_, at)| at).collect()
+}
+
+/// The recordings of a run, as far as they are there.
+fn recordings(outcome: &Outcome) -> Result<Vec<Recording>, Failure> {
+    let read = outcome.evidence.iter().filter_map(|folder| folder::recording(folder).transpose());
+    read.collect()
+}
+
+/// JSON, compressed and written in letters: the page unpacks it when it is looked at.
+fn packed(value: &impl Serialize) -> Result<String, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write the report: {error}"));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let text = serde_json::to_vec(value).map_err(|error| failed(&error))?;
+    encoder.write_all(&text).map_err(|error| failed(&error))?;
+    Ok(STANDARD.encode(encoder.finish().map_err(|error| failed(&error))?))
+}

@@ -1,0 +1,235 @@
+// The page: reads what the report holds, shows the overview or a story, and heeds the keyboard.
+"use strict";
+
+const report = JSON.parse(document.getElementById("index").textContent);
+const main = document.getElementById("main");
+
+/** An element with attributes and children; text is never read as HTML. */
+function el(name, attributes = {}, ...children) {
+  const [tag, ...classes] = name.split(".");
+  const svg = ["svg", "g", "rect", "line", "text", "path"].includes(tag);
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  if (classes.length) node.setAttribute("class", classes.join(" "));
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== null && value !== false) node.setAttribute(key, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const kind = (verdict) => (verdict === "pass" || verdict === "skip" ? verdict : "bad");
+const seconds = (value) => (value >= 90 ? `${(value / 60).toFixed(1)} min` : `${value.toFixed(1)} s`);
+
+/** The runs of a scenario, from the oldest machine to the newest. */
+const runsOf = report.scenarios.map(() => []);
+report.runs.forEach((run, number) => runsOf[run.scenario].push({ ...run, number }));
+
+/** What stands for a scenario: its worst run. */
+function worst(runs) {
+  const order = ["bad", "pass", "skip"];
+  return order.find((wanted) => runs.some((run) => kind(run.verdict) === wanted)) ?? "skip";
+}
+
+/** The run that has the most to tell. */
+function telling(runs) {
+  return runs.find((run) => kind(run.verdict) === "bad") ?? runs.findLast((run) => run.tale !== null) ?? runs.at(-1);
+}
+
+const address = (run) => `#run=${run.number}`;
+
+// The list of scenarios.
+
+const wanted = { text: "", verdict: null };
+
+function matches(number) {
+  const runs = runsOf[number];
+  const name = report.scenarios[number].toLowerCase();
+  const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const has = wanted.verdict === null || runs.some((run) => run.verdict === wanted.verdict);
+  return has && words.every((word) => name.includes(word));
+}
+
+function showList() {
+  const list = document.getElementById("list");
+  let group = null;
+  const rows = [];
+  report.scenarios.forEach((name, number) => {
+    if (!matches(number)) return;
+    const cut = name.indexOf("::");
+    const file = cut < 0 ? "" : name.slice(0, cut);
+    if (file !== group) {
+      group = file;
+      rows.push(el("li", {}, el("h3", {}, file || "scenarios")));
+    }
+    const run = telling(runsOf[number]);
+    const label = cut < 0 ? name : name.slice(cut + 2);
+    const link = el("a", { href: address(run), "data-scenario": number, title: name },
+      el(`i.dot.${worst(runsOf[number])}`), el("span", {}, label));
+    rows.push(el("li", {}, link));
+  });
+  if (!rows.length) rows.push(el("li.none", { style: "padding:.6rem .8rem" }, "No scenario has this in its name."));
+  list.replaceChildren(...rows);
+  markCurrent();
+}
+
+function markCurrent() {
+  for (const link of document.querySelectorAll("#list a[data-scenario]")) {
+    const current = shown !== null && Number(link.dataset.scenario) === shown.scenario;
+    if (current) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest" });
+    } else link.removeAttribute("aria-current");
+  }
+}
+
+function showVerdicts() {
+  const counts = new Map();
+  for (const run of report.runs) counts.set(run.verdict, (counts.get(run.verdict) ?? 0) + 1);
+  const buttons = [...counts].map(([verdict, count]) => el("button", {
+    type: "button", "aria-pressed": String(wanted.verdict === verdict),
+    onclick: () => {
+      wanted.verdict = wanted.verdict === verdict ? null : verdict;
+      showVerdicts();
+      showList();
+      if (shown === null) showOverview();
+    },
+  }, `${verdict} ${count}`));
+  document.getElementById("verdicts").replaceChildren(...buttons);
+}
+
+// The overview.
+
+function showOverview() {
+  const count = (test) => report.runs.filter((run) => test(kind(run.verdict))).length;
+  const tile = (name, number, what) => el(`div.tile.${name}`, {}, el("b", {}, String(number)), what);
+  const bad = count((verdict) => verdict === "bad");
+  const visible = report.scenarios.map((_, number) => number).filter(matches);
+  main.replaceChildren(
+    el("h1", {}, bad ? `${bad} of ${report.runs.length} runs failed` : "Everything is as the snapshots say"),
+    el("p.lead", {}, `${report.scenarios.length} scenarios on ${report.machines.length} machines, ${seconds(report.seconds)}, ${new Date(report.began * 1000).toLocaleString()}`),
+    el("div.tiles", {}, tile("pass", count((verdict) => verdict === "pass"), "pass"),
+      tile("bad", bad, "failed"), tile("skip", count((verdict) => verdict === "skip"), "skipped")),
+    failures(), grid(), el("h2", {}, "Scenarios, each on every machine"),
+    el("p.lead", {}, "A square is a run, the oldest kernel first. Hatched: skipped."),
+    el("div.strips", {}, visible.map(strip)));
+  shown = null;
+  document.title = "mdlab report";
+  markCurrent();
+}
+
+function failures() {
+  const failed = report.runs.map((run, number) => ({ ...run, number })).filter((run) => kind(run.verdict) === "bad");
+  if (!failed.length) return null;
+  const first = failed.slice(0, 10).map((run) => el("li", {},
+    el("p", {}, el("span.badge.bad", {}, run.verdict), " ", el("a", { href: address(run) }, report.scenarios[run.scenario]),
+      ` on ${machineName(run)}`),
+    el("pre.message", {}, (run.message ?? "").split("\n").slice(0, 3).join("\n"))));
+  const more = failed.length > 10 ? el("p.lead", {}, `and ${failed.length - 10} more: choose a class at the left.`) : null;
+  return el("div", {}, el("h2", {}, "What failed first"), el("ol.mono", { style: "padding-left:1.5rem" }, first), more);
+}
+
+const machineName = (run) => (run.machine === null ? "a machine that did not boot" : report.machines[run.machine].name);
+
+/** Kernels by tools: how many passed. */
+function grid() {
+  const linux = [...new Set(report.machines.map((machine) => machine.linux))];
+  const tools = [...new Set(report.machines.map((machine) => machine.mdadm))];
+  const cell = (tool, kernel) => {
+    const runs = report.runs.filter((run) => run.machine !== null
+      && report.machines[run.machine].linux === kernel && report.machines[run.machine].mdadm === tool);
+    if (!runs.length) return el("td", {}, "");
+    const counts = new Map();
+    for (const run of runs) counts.set(run.verdict, (counts.get(run.verdict) ?? 0) + 1);
+    const bad = runs.some((run) => kind(run.verdict) === "bad");
+    return el(bad ? "td.some" : "td.all", {}, [...counts].map(([verdict, number]) => `${number} ${verdict}`).join(", "));
+  };
+  return el("div", {}, el("h2", {}, "Machines"), el("div.scroll", {}, el("table.grid", {},
+    el("thead", {}, el("tr", {}, el("th", {}), linux.map((kernel) => el("th", { scope: "col" }, `Linux ${kernel}`)))),
+    el("tbody", {}, tools.map((tool) => el("tr", {}, el("th", { scope: "row" }, `mdadm ${tool}`), linux.map((kernel) => cell(tool, kernel))))))));
+}
+
+function strip(number) {
+  const runs = runsOf[number];
+  const cells = report.machines.map((machine, place) => {
+    const run = runs.find((other) => other.machine === place);
+    if (!run) return el("span.cell.none");
+    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: `${machine.name}: ${run.verdict}`, "aria-label": `${machine.name}: ${run.verdict}` });
+  });
+  return el("div.strip", {}, el("a.mono", { href: address(telling(runs)) }, report.scenarios[number]), el("div", {}, cells));
+}
+
+// Where we are.
+
+let shown = null;
+
+async function route() {
+  const run = /^#run=(\d+)(?:&at=([\w.]+))?/.exec(location.hash);
+  if (!run || !report.runs[run[1]]) return showOverview();
+  if (shown?.number !== Number(run[1])) {
+    shown = { ...report.runs[run[1]], number: Number(run[1]) };
+    markCurrent();
+    await showStory(shown);
+  }
+  if (run[2]) reveal(run[2]);
+  else window.scrollTo(0, 0);
+}
+
+function beside(way) {
+  const visible = report.scenarios.map((_, number) => number).filter(matches);
+  if (!visible.length) return;
+  const at = shown === null ? -1 : visible.indexOf(shown.scenario);
+  const next = visible[Math.min(Math.max(at + way, 0), visible.length - 1)];
+  location.hash = address(telling(runsOf[next]));
+}
+
+function stepBeside(way) {
+  const steps = [...document.querySelectorAll("section.step")];
+  const edge = 150;
+  const at = steps.findLastIndex((step) => step.getBoundingClientRect().top < edge + 2);
+  steps[Math.min(Math.max(at + way, 0), steps.length - 1)]?.scrollIntoView();
+}
+
+function setTheme(dark) {
+  document.documentElement.classList.toggle("dark", dark);
+}
+
+const keys = {
+  "/": () => document.getElementById("search").focus(),
+  j: () => beside(1),
+  k: () => beside(-1),
+  n: () => stepBeside(1),
+  p: () => stepBeside(-1),
+  f: () => document.getElementById("find")?.focus(),
+  o: () => { location.hash = ""; },
+  t: () => setTheme(!document.documentElement.classList.contains("dark")),
+  "?": () => document.getElementById("help").showModal(),
+  "+": () => zoomBy(0.5),
+  "-": () => zoomBy(2),
+  0: () => zoomBy(Infinity),
+  ArrowLeft: () => moveBy(-0.25),
+  ArrowRight: () => moveBy(0.25),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.matches("input")) return event.target.blur();
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea")) return;
+  const act = keys[event.key];
+  if (!act || document.getElementById("help").open) return;
+  event.preventDefault();
+  act();
+});
+
+document.getElementById("search").addEventListener("input", (event) => {
+  wanted.text = event.target.value;
+  showList();
+  if (shown === null) showOverview();
+});
+document.getElementById("theme").addEventListener("click", keys.t);
+document.getElementById("keys").addEventListener("click", keys["?"]);
+document.getElementById("summary").textContent = `${report.runs.length} runs, mdlab ${report.mdlab}`;
+setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
+window.addEventListener("hashchange", route);
+showVerdicts();
+showList();
+route();

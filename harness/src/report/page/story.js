@@ -1,0 +1,152 @@
+// A story: the time line, and each step with what it did, what md did, and how things stood afterwards.
+"use strict";
+
+/** A packed text of the page, unpacked when it is asked for. */
+async function unpack(number) {
+  const packed = Uint8Array.from(atob(document.getElementById(`tale-${number}`).textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+async function showStory(run) {
+  const name = report.scenarios[run.scenario];
+  document.title = `${name}: mdlab report`;
+  const others = runsOf[run.scenario].map((other) => other.machine === null ? null : el(`a.cell.${kind(other.verdict)}`, {
+    href: address(other), title: `${machineName(other)}: ${other.verdict}`, "aria-current": other.number === run.number ? "page" : null,
+    style: other.number === run.number ? "outline:2px solid var(--accent);outline-offset:1px;opacity:1" : "",
+  }));
+  const head = [
+    el("h1", {}, name),
+    el("p.lead", {}, el(`span.badge.${kind(run.verdict)}`, {}, run.verdict), ` ${machineName(run)}, ${seconds(run.seconds)}`,
+      run.place ? `, ${run.place}` : ""),
+    others.length > 1 ? el("div", { style: "display:flex;gap:3px;margin-bottom:.8rem" }, others) : null,
+    run.message ? el(`pre.message.${kind(run.verdict)}`, {}, run.message) : null,
+  ].filter(Boolean);
+  if (run.tale === null) {
+    const why = run.verdict === "skip" ? null
+      : el("p.none", {}, "The report holds the story of each failure, and of each scenario on the newest machine.");
+    return main.replaceChildren(...head, ...looseDifferences(run), ...(why ? [why] : []));
+  }
+  const guests = await unpack(run.tale);
+  if (shown?.number !== run.number) return;
+  main.replaceChildren(...head);
+  guests.forEach((tale, number) => {
+    if (guests.length > 1) main.append(el("h2", {}, `Guest ${number + 1}: ${tale.machine}`));
+    showTale(tale, number, number === guests.length - 1 ? run.differences : []);
+  });
+}
+
+/** Differences of a run that has no story here. */
+function looseDifferences(run) {
+  return run.differences.flatMap((difference) => difference.steps.map((step) => differenceOf(difference, step)));
+}
+
+function differenceOf(difference, step) {
+  const line = (text) => el(`span.${text[0] === "+" ? "plus" : text[0] === "-" ? "minus" : "same"}`, {}, `${text}\n`);
+  return el("div.diff", {}, el("h3", {}, `${difference.channel} differs from ${difference.snapshot}, step ${step.label}`),
+    el("pre", {}, step.lines.map(line)));
+}
+
+// The steps.
+
+let maps = [];
+
+function showTale(tale, guest, differences) {
+  if (guest === 0) maps = [];
+  const map = new TimeLine(tale, guest);
+  maps.push(map);
+  main.append(map.node);
+  tale.steps.forEach((step, number) => {
+    const differing = differences.flatMap((difference) =>
+      difference.steps.filter((part) => part.label === step.label).map((part) => differenceOf(difference, part)));
+    main.append(sectionOf(step, `${guest}.${number}`, differing, map));
+  });
+  map.draw();
+}
+
+function sectionOf(step, id, differing, map) {
+  const count = (lane) => step.events.filter((event) => event.lane === lane).length;
+  const counts = `${count("call")} system calls, ${count("kernel")} kernel messages, ${count("uevent")} uevents`;
+  const body = el("div", {}, step.commands.map(commandOf), differing, lanesOf(step, id, map));
+  if (step.after) body.append(...standingOf(step.after));
+  else body.append(el("p.none", {}, "It was cut short: nobody could look how things stood."));
+  return el(step.given ? "section.step.given" : "section.step", { id: `at-${id}` },
+    el("h2", {}, step.label, el("small", {}, step.given ? `what the scenario takes for granted; ${counts}` : counts)), body);
+}
+
+function commandOf(command) {
+  return el("div.command", {},
+    el("pre", {}, el("span.line", {}, command.line), " ", el(command.failed ? "span.badge.bad" : "span.badge", {}, command.ending)),
+    command.answer === null ? null : el("pre.out", {}, `answered: ${command.answer}`),
+    command.output ? el("pre.out", {}, command.output.trimEnd()) : null);
+}
+
+/** How long after a call something may come that stands beside it, in nanoseconds: later, it has a time of its own. */
+const BESIDE = 2e6;
+
+/** Rows of a call and what it provoked: kernel messages and uevents stand beside the call that they follow. */
+function rowsOf(events) {
+  const rows = [];
+  events.forEach((event, number) => {
+    const record = { ...event, number };
+    const last = rows.at(-1);
+    const joins = last?.call.length && event.lane !== "call" && event.at - last.at < BESIDE;
+    if (!joins) rows.push({ at: event.at, first: number, call: [], kernel: [], uevent: [] });
+    rows.at(-1)[event.lane].push(record);
+  });
+  return rows;
+}
+
+function lanesOf(step, id, map) {
+  if (!step.events.length) return el("p.none", {}, "Nothing was recorded.");
+  const begin = map.begin;
+  const cell = (records) => el("td", {}, records.map((record) => {
+    const line = el(`p.${record.lane}${record.more ? ".open" : ""}`, { id: `at-${id}.${record.number}`, "data-at": record.at }, record.text);
+    if (record.more) {
+      line.tabIndex = 0;
+      const toggle = () => {
+        if (line.nextSibling?.tagName === "PRE") line.nextSibling.remove();
+        else line.after(el("pre", {}, record.more));
+      };
+      line.addEventListener("click", toggle);
+      line.addEventListener("keydown", (event) => { if (event.key === "Enter") toggle(); });
+    }
+    return line;
+  }));
+  const rows = rowsOf(step.events).map((row) => el("tr", { "data-at": row.at, "data-end": Math.max(row.at, ...[row.kernel, row.uevent].flat().map((record) => record.at)) },
+    el("td", {}, el("a", { href: `#run=${shown.number}&at=${id}.${row.first}`, title: "Link to this record" }, ((row.at - begin) / 1e9).toFixed(6))),
+    cell(row.call), cell(row.kernel), cell(row.uevent)));
+  const table = el("table.lanes", {},
+    el("colgroup", {}, el("col", { style: "width:6.5rem" }), el("col", { style: "width:44%" }), el("col"), el("col")),
+    el("thead", {}, el("tr", {}, ["seconds", "system calls", "kernel", "uevents"].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, rows));
+  const hidden = el("p.none", { hidden: "" });
+  map.tables.push({ rows, hidden });
+  return el("div", {}, table, hidden);
+}
+
+function standingOf(after) {
+  const parts = [];
+  if (after.arrays.length) parts.push(el("div.pictures", {}, after.arrays.map(drawArray)));
+  if (after.superblocks.length) {
+    const changed = after.superblocks.some((block) => block.fields.some((field) => field.before !== undefined));
+    const details = el("details", {}, el("summary", {}, `Superblocks: ${after.superblocks.map((block) => block.device).join(", ")}${changed ? ", changed" : ""}`));
+    // Drawn when they are looked at: a page may have thousands of bytes.
+    details.addEventListener("toggle", () => {
+      if (details.open && details.children.length === 1) details.append(el("div.pictures", {}, after.superblocks.map(drawBlock)));
+    });
+    parts.push(details);
+  }
+  parts.push(el("details", {}, el("summary", {}, "State: mdstat, sysfs, nodes"), el("pre.text", {}, after.state || "as before")));
+  return parts;
+}
+
+/** Shows the record that a link names. */
+function reveal(id) {
+  const target = document.getElementById(`at-${id}`);
+  if (!target) return;
+  for (const row of document.querySelectorAll("tr.here")) row.classList.remove("here");
+  maps.forEach((map) => map.show(map.first, map.last));
+  target.closest("tr")?.classList.add("here");
+  target.scrollIntoView({ block: "center" });
+}

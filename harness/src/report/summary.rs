@@ -1,0 +1,67 @@
+//! The end of a run, for a tired person: how many, what failed first, where all of it is, and what to do next.
+
+use super::{first_line, word};
+use crate::failure::Class;
+use crate::outcome::{Outcome, Verdict};
+use crate::results::Results;
+
+/// Failures that are shown.
+const SHOWN: usize = 3;
+
+/// Lines that are shown of a difference.
+const LINES: usize = 6;
+
+/// The text, with a new line at its end.
+pub(crate) fn summary(results: &Results) -> String {
+    let outcomes = &results.outcomes;
+    let mut text = format!("{} in {}\n", counts(outcomes), duration(results.seconds));
+    let failed: Vec<&Outcome> =
+        outcomes.iter().filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip))).collect();
+    for outcome in failed.iter().take(SHOWN) {
+        let message = first_line(outcome);
+        let verdict = word(outcome.verdict);
+        let message = message.strip_prefix(&format!("{verdict}: ")).unwrap_or(&message);
+        let machine = outcome.machine.as_ref().map_or_else(|| outcome.options.clone(), ToString::to_string);
+        text.push_str(&format!("{verdict:6} {} on {machine}\n       {message}\n", outcome.scenario));
+        text.push_str(&lines(outcome));
+    }
+    if failed.len() > SHOWN {
+        text.push_str(&format!("       and {} more\n", failed.len() - SHOWN));
+    }
+    text
+}
+
+/// The one command to run next; nothing where all is well.
+pub(crate) fn next(results: &Results) -> Option<String> {
+    let failed = results.outcomes.iter().filter_map(|outcome| Some((outcome, outcome.verdict?.class()?)));
+    let failed: Vec<(&Outcome, Class)> = failed.collect();
+    let classes: Vec<Class> = failed.iter().map(|(_, class)| *class).collect();
+    let worst = Class::worst(&classes)?;
+    let (first, _) = failed.iter().find(|(_, class)| *class == worst)?;
+    match worst {
+        Class::Drift if !first.differences.is_empty() => Some("cargo insta review".into()),
+        _ if first.scenario == "boot" => Some("mdlab doctor".into()),
+        _ => Some(format!("mdlab run {} {}", first.scenario, first.options)),
+    }
+}
+
+/// How many ended how, what counts most first.
+fn counts(outcomes: &[Outcome]) -> String {
+    let verdicts = Class::PRECEDENCE.map(|class| Some(Verdict::Fail(class)));
+    let verdicts = verdicts.into_iter().chain([None, Some(Verdict::Pass), Some(Verdict::Skip)]);
+    let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
+    let counts = verdicts.map(|verdict| (count(verdict), word(verdict))).filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
+    if counts.is_empty() { "nothing was run".into() } else { counts.join(", ") }
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+/// The first lines that differ.
+fn lines(outcome: &Outcome) -> String {
+    let of = |line: &&str| line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ");
+    let lines = outcome.differences.iter().flat_map(|difference| difference.unified.lines().filter(of));
+    lines.take(LINES).map(|line| format!("       {line}\n")).collect()
+}
