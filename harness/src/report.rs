@@ -15,6 +15,7 @@ use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat};
 
+use crate::failure::Class;
 use crate::outcome::{Outcome, Verdict};
 use crate::recording::MachineId;
 use crate::results::Results;
@@ -27,6 +28,12 @@ fn word(verdict: Option<Verdict>) -> String {
         Some(Verdict::Fail(class)) => class.to_string(),
         None => "unended".into(),
     }
+}
+
+/// All verdicts, what counts most first.
+fn verdicts() -> [Option<Verdict>; 9] {
+    let [a, b, c, d, e, f] = Class::PRECEDENCE.map(|class| Some(Verdict::Fail(class)));
+    [a, b, c, d, e, f, None, Some(Verdict::Pass), Some(Verdict::Skip)]
 }
 
 /// All machines, from the oldest kernel to the newest.

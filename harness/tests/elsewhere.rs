@@ -1,7 +1,6 @@
 //! A crate of another repository depends on mdlab and has scenarios of its own.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
-use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,22 +8,11 @@ use std::process::{Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+mod foreign;
 mod until;
 
+use foreign::{alone, lay_out, mdlab, printed};
 use until::until;
-
-/// Lays the crate out in an empty folder.
-fn crate_elsewhere(folder: &Path) {
-    let harness = env!("CARGO_MANIFEST_DIR");
-    let manifest = include_str!("elsewhere/Cargo.toml.in").replace("@HARNESS@", harness);
-    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    std::fs::create_dir_all(folder.join("tests")).unwrap();
-    std::fs::write(folder.join("tests/array.rs"), include_str!("elsewhere/array.rs")).unwrap();
-    std::fs::write(folder.join("tests/tool.rs"), include_str!("elsewhere/tool.rs")).unwrap();
-    std::fs::write(folder.join("tests/luck.rs"), include_str!("elsewhere/luck.rs")).unwrap();
-    // The same versions as here: nothing is resolved anew.
-    std::fs::copy(Path::new(harness).join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-}
 
 fn run(folder: &Path, update: &str) -> Output {
     scenarios(folder, update).output().unwrap()
@@ -36,79 +24,58 @@ fn scenarios(folder: &Path, update: &str) -> Command {
     command
 }
 
-fn mdlab(folder: &Path) -> Command {
-    // Kept from run to run: building mdlab takes far longer than the scenario.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
-    command.current_dir(folder).env("CARGO_TARGET_DIR", target);
-    // Set by the cargo that runs this test, and about another package.
-    command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
-    command
-}
-
-/// Both tests build a package of one name into one folder, where one's programs would take the place of the other's.
-fn alone() -> File {
-    let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere.lock")).unwrap();
-    lock.lock().unwrap();
-    lock
-}
-
 #[test]
 fn a_crate_elsewhere_writes_its_own_scenarios() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    crate_elsewhere(folder.path());
-    let text = |output: &Output| {
-        String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
-    };
-
+    lay_out(folder.path());
     // Without snapshots, everything is a difference: a drift, and nothing is written.
     let first = run(folder.path(), "no");
-    assert_eq!(first.status.code(), Some(1), "{}", text(&first));
+    assert_eq!(first.status.code(), Some(1), "{}", printed(&first));
     assert!(!folder.path().join("snapshots").exists());
-    assert!(text(&first).contains("drift: there are no snapshots in `"), "{}", text(&first));
+    assert!(printed(&first).contains("drift: there are no snapshots in `"), "{}", printed(&first));
 
     let written = run(folder.path(), "always");
-    assert!(written.status.success(), "{}", text(&written));
+    assert!(written.status.success(), "{}", printed(&written));
     let snapshots = folder.path().join("snapshots/creates_a_mirror");
     for channel in mdlab::Channel::ALL {
         assert!(snapshots.join(format!("{channel}.snap")).exists(), "{channel}");
     }
 
     let same = run(folder.path(), "no");
-    assert!(same.status.success(), "{}", text(&same));
+    assert!(same.status.success(), "{}", printed(&same));
 
     let skipped = "1 of the scenarios that passed were skipped:\n  asks_for_what_is_not_there: Linux ";
-    assert!(text(&same).contains(skipped), "{}", text(&same));
-    assert!(text(&same).contains(" has no lockless bitmaps: CONFIG_MD_LLBITMAP is not set"), "{}", text(&same));
+    assert!(printed(&same).contains(skipped), "{}", printed(&same));
+    assert!(printed(&same).contains(" has no lockless bitmaps: CONFIG_MD_LLBITMAP is not set"), "{}", printed(&same));
 
     // A scenario's own assertion counts as a drift too, and says where its evidence lies and how to run it again.
     let denied = scenarios(folder.path(), "no").env("EXPECTED_LEVEL", "raid0").output().unwrap();
-    assert_eq!(denied.status.code(), Some(1), "{}", text(&denied));
+    assert_eq!(denied.status.code(), Some(1), "{}", printed(&denied));
     let said = [
         "drift: what the scenario asserts itself does not hold, or it makes a mistake: assertion ",
         "  rerun:    mdlab run asserts_itself ",
     ];
-    assert!(said.iter().all(|line| text(&denied).contains(line)), "{}", text(&denied));
-    assert!(text(&denied).contains("scenarios failed, as shown above: 1 drift"), "{}", text(&denied));
+    assert!(said.iter().all(|line| printed(&denied).contains(line)), "{}", printed(&denied));
+    assert!(printed(&denied).contains("scenarios failed, as shown above: 1 drift"), "{}", printed(&denied));
 
     let dmesg = snapshots.join("dmesg.snap");
     let recorded = std::fs::read_to_string(&dmesg).unwrap();
     std::fs::write(&dmesg, recorded.replace("md/raid1:md0", "md/raid1:md1")).unwrap();
     let drifted = run(folder.path(), "no");
-    assert_eq!(drifted.status.code(), Some(1), "{}", text(&drifted));
-    assert!(text(&drifted).contains("drift: dmesg differ from the snapshots"), "{}", text(&drifted));
+    assert_eq!(drifted.status.code(), Some(1), "{}", printed(&drifted));
+    assert!(printed(&drifted).contains("drift: dmesg differ from the snapshots"), "{}", printed(&drifted));
     // The lines that differ from the snapshot that held until now.
     let differs = ["\n    -", "\n    +"].map(|sign| format!("{sign}info   md/raid1:md"));
-    assert!(differs.iter().all(|line| text(&drifted).contains(line)), "{}", text(&drifted));
+    assert!(differs.iter().all(|line| printed(&drifted).contains(line)), "{}", printed(&drifted));
 
     // A channel without any is told apart from one that differs.
     let uevents = snapshots.join("uevents.snap");
     let held = std::fs::read_to_string(&uevents).unwrap();
     std::fs::remove_file(&uevents).unwrap();
     let lacking = run(folder.path(), "no");
-    assert!(text(&lacking).contains("drift: dmesg differ from the snapshots in `"), "{}", text(&lacking));
-    assert!(text(&lacking).contains(", as shown above; uevents have no snapshots in `"), "{}", text(&lacking));
+    assert!(printed(&lacking).contains("drift: dmesg differ from the snapshots in `"), "{}", printed(&lacking));
+    assert!(printed(&lacking).contains(", as shown above; uevents have no snapshots in `"), "{}", printed(&lacking));
     std::fs::write(&uevents, held).unwrap();
 
     // Also where the snapshot is that of this very version, which insta may show, or be told not to.
@@ -116,7 +83,7 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     std::fs::write(&own, recorded.replace("md/raid1:md0", "md/raid1:md1")).unwrap();
     for (output, by_insta) in [("none", false), ("minimal", false), ("diff", true)] {
         let drifted = scenarios(folder.path(), "no").env("INSTA_OUTPUT", output).output().unwrap();
-        let said = text(&drifted);
+        let said = printed(&drifted);
         assert!(said.contains("-info   md/raid1:md1"), "{output}: {said}");
         assert_eq!(said.contains("dmesg@linux-6.1,mdadm-4.2.snap, until now"), !by_insta, "{output}: {said}");
     }
@@ -131,7 +98,7 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
     assert_eq!(offered(), ["dmesg@linux-6.1,mdadm-4.2.snap.new"]);
     std::fs::write(&dmesg, recorded).unwrap();
     let same = run(folder.path(), "no");
-    assert!(same.status.success(), "{}", text(&same));
+    assert!(same.status.success(), "{}", printed(&same));
     assert_eq!(offered(), [""; 0]);
 }
 
@@ -141,10 +108,10 @@ fn a_crate_elsewhere_writes_its_own_scenarios() {
 fn tools_that_fail_planted() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    crate_elsewhere(folder.path());
+    lay_out(folder.path());
     let runs = |tool: &str, update: &str| {
         let output = scenarios(folder.path(), update).arg("runs_a_tool").env("TOOL", tool).output().unwrap();
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let text = printed(&output);
         (output.status.code(), text)
     };
     assert_eq!(runs("true", "always").0, Some(0));
@@ -177,12 +144,12 @@ fn tools_that_fail_planted() {
 fn tools_that_fail_on_several_machines() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    crate_elsewhere(folder.path());
+    lay_out(folder.path());
     let runs = |arguments: &[&str]| {
         let machine = ["runs_a_tool", "--mdadm", "debian:bookworm", "--kernel", "debian:bookworm"];
         let mut command = mdlab(folder.path());
         let output = command.args(arguments).args(machine).env("TOOL", "echo broken; exit 3").output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        (output.status.code(), printed(&output))
     };
     let (status, text) = runs(&["matrix"]);
     assert_eq!(status, Some(5), "{text}");
@@ -205,7 +172,7 @@ fn tools_that_fail_on_several_machines() {
 fn snapshots_are_tidied() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    crate_elsewhere(folder.path());
+    lay_out(folder.path());
     let snapshots = folder.path().join("snapshots");
     let write = |path: &str| {
         std::fs::create_dir_all(snapshots.join(path).parent().unwrap()).unwrap();
@@ -220,7 +187,7 @@ fn snapshots_are_tidied() {
     std::fs::write(folder.path().join(".config/nextest.toml"), filter).unwrap();
 
     let output = mdlab(folder.path()).args(["snapshots", "tidy"]).output().unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let text = printed(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.ends_with("2 snapshots are removed\n"), "{text}");
     let is_there = |path: &&str| snapshots.join(path).exists();
@@ -232,10 +199,10 @@ fn snapshots_are_tidied() {
 fn what_is_not_the_same_on_every_run_is_found() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    crate_elsewhere(folder.path());
+    lay_out(folder.path());
     let proves = |arguments: &[&str]| {
         let output = mdlab(folder.path()).arg("prove").args(arguments).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        (output.status.code(), printed(&output))
     };
     let (status, text) = proves(&["asserts_itself", "--runs", "3"]);
     assert_eq!(status, Some(0), "{text}");
@@ -274,14 +241,14 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let kept = until(|| kept().find(|path| path.to_string_lossy().contains("/run-")));
     kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let ended = run.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let text = printed(&ended);
     assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{text}");
     let said = ["drift  depends_on_luck: 1 of ", " of 10000 runs were made: SIGINT came", &kept.display().to_string()];
     assert!(said.iter().all(|said| text.contains(said)), "{text}");
 
     let mut killed = mdlab(folder.path());
     let ended = killed.args(["prove", "may_be_killed", "--runs", "1"]).env("KILLED_BY", "KILL").output().unwrap();
-    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let text = printed(&ended);
     assert_eq!((ended.status.code(), text.contains("signal: 9 (SIGKILL)")), (Some(6), true), "{text}");
     let evidence = text.lines().find_map(|line| line.strip_prefix("  evidence: ")).unwrap();
     let output = std::fs::read_to_string(format!("{evidence}/output.log")).unwrap();
@@ -291,7 +258,7 @@ fn what_is_not_the_same_on_every_run_is_found() {
     let mut denied = mdlab(folder.path());
     let ended =
         denied.args(["prove", "asserts_itself", "--runs", "1"]).env("EXPECTED_LEVEL", "raid0").output().unwrap();
-    let text = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let text = printed(&ended);
     let named = text.lines().filter_map(|line| line.split_once("evidence: ")).map(|(_, path)| Path::new(path.trim()));
     let named: Vec<_> = named.collect();
     assert!(named.len() == 2 && named.iter().all(|path| path.is_dir()), "{text}");
@@ -299,7 +266,7 @@ fn what_is_not_the_same_on_every_run_is_found() {
     // Wherever in the workspace it is said, the command that lists the names is right.
     let mut nothing = mdlab(&folder.path().join("tests"));
     let ended = nothing.args(["prove", "nothing_is_called_so"]).output().unwrap();
-    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let text = printed(&ended);
     assert_eq!((ended.status.code(), text.contains("usage: no scenario's name contains `")), (Some(2), true), "{text}");
     let (_, manifest) = text.split_once("--manifest-path ").unwrap();
     assert!(Path::new(manifest.split(' ').next().unwrap()).is_file(), "{text}");

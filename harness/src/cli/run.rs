@@ -1,5 +1,7 @@
 //! `mdlab run`: the scenarios, by cargo-nextest.
 
+mod runner;
+
 use std::error::Error;
 use std::os::fd::AsFd;
 use std::process::{Command, ExitStatus};
@@ -21,6 +23,7 @@ use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcome, Outcomes, Verdict};
 use crate::results::Results;
+use runner::Runner;
 
 /// Runs the scenarios of the workspace around the current folder: the tests of every package that depends on mdlab.
 ///
@@ -56,7 +59,7 @@ impl Run {
         }
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
         Laboratory::open(&choice, &mut notice)?;
-        let outcomes = Outcomes::open()?;
+        let (outcomes, runner) = (Outcomes::open()?, Runner::new()?);
         for (name, value) in environment(&choice)? {
             shell.set_var(name, value);
         }
@@ -67,7 +70,8 @@ impl Run {
         let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
         let filters = &self.filters;
         let shard = self.shard.iter().flat_map(|shard| ["--partition", shard]);
-        let command = cmd!(shell, "cargo nextest run {limit} {selected...} {jobs...} {shard...} {filters...}");
+        let told = runner.option();
+        let command = cmd!(shell, "cargo nextest run {told} {limit} {selected...} {jobs...} {shard...} {filters...}");
         let began = Instant::now();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = Command::from(command);
@@ -75,7 +79,8 @@ impl Run {
         child::end_with_parent(&mut command, Signal::SIGTERM);
         let (status, interrupt) =
             wait(command).map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
-        let noted = outcomes.read();
+        let mut noted = outcomes.read();
+        runner.complete(&mut noted);
         let told = skipped(&noted);
         let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone())));
         if let Some(interrupt) = interrupt.filter(|_| !status.success()) {
@@ -160,6 +165,14 @@ fn verdict(status: Option<i32>, classes: &[Class]) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_one_of_so_many() {
+        assert_eq!(shard("2/4").as_deref(), Ok("count:2/4"));
+        for wrong in ["0/4", "5/4", "2", "2/", "a/4", "-1/4"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_class_that_counts_most_is_the_run_s() {

@@ -62,3 +62,25 @@ fn data(text: &str) -> String {
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn what_a_kernel_says_ends_no_annotation() {
+        let outcome = Outcome {
+            verdict: Some(Verdict::Fail(Class::Drift)),
+            message: Some("100% of\r\n::error::it".into()),
+            place: Some("scenarios/a,b.rs:20:5".into()),
+            ..Outcome::none("scenarios", "mirror::creates")
+        };
+        let elsewhere = Outcome { place: Some("/src/lib.rs:1:2".into()), ..outcome.clone() };
+        let results = Results::new(Duration::ZERO, vec![outcome, elsewhere]);
+        let rest = "title=mirror%3A%3Acreates on no machine::100%25 of%0D%0A::error::it\n";
+        assert_eq!(annotations(&results), format!("::error file=scenarios/a%2Cb.rs,line=20,{rest}::error {rest}"));
+    }
+}

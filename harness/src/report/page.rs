@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::differing::Differing;
 use super::tale::Tale;
-use super::{machines, word};
+use super::{machines, verdicts, word};
 use crate::failure::Failure;
 use crate::folder;
 use crate::outcome::{Outcome, Verdict};
@@ -33,6 +33,8 @@ struct Index<'a> {
     mdlab: &'a str,
     began: u64,
     seconds: f64,
+    /// All verdicts, what counts most first.
+    order: Vec<String>,
     machines: Vec<Machine>,
     scenarios: Vec<&'a str>,
     runs: Vec<Run<'a>>,
@@ -98,6 +100,7 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
         mdlab: &results.mdlab,
         began: results.began,
         seconds: results.seconds,
+        order: verdicts().map(word).to_vec(),
         machines: machines.iter().map(named).collect(),
         scenarios,
         runs,

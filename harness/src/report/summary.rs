@@ -1,6 +1,6 @@
 //! The end of a run, for a tired person: how many, what failed first, where all of it is, and what to do next.
 
-use super::{first_line, word};
+use super::{first_line, verdicts, word};
 use crate::failure::Class;
 use crate::outcome::{Outcome, Verdict};
 use crate::results::Results;
@@ -41,16 +41,14 @@ pub(crate) fn next(results: &Results) -> Option<String> {
     match worst {
         Class::Drift if !first.differences.is_empty() => Some("cargo insta review".into()),
         _ if first.scenario == "boot" => Some("mdlab doctor".into()),
-        _ => Some(format!("mdlab run {} {}", first.scenario, first.options)),
+        _ => Some(format!("mdlab run {} {}", first.scenario, first.options).trim_end().to_owned()),
     }
 }
 
 /// How many ended how, what counts most first.
 fn counts(outcomes: &[Outcome]) -> String {
-    let verdicts = Class::PRECEDENCE.map(|class| Some(Verdict::Fail(class)));
-    let verdicts = verdicts.into_iter().chain([None, Some(Verdict::Pass), Some(Verdict::Skip)]);
     let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
-    let counts = verdicts.map(|verdict| (count(verdict), word(verdict))).filter(|(count, _)| *count > 0);
+    let counts = verdicts().into_iter().map(|verdict| (count(verdict), word(verdict))).filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
     if counts.is_empty() { "nothing was run".into() } else { counts.join(", ") }
 }
@@ -64,4 +62,39 @@ fn lines(outcome: &Outcome) -> String {
     let of = |line: &&str| line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ");
     let lines = outcome.differences.iter().flat_map(|difference| difference.unified.lines().filter(of));
     lines.take(LINES).map(|line| format!("       {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn failed(class: Class, scenario: &str) -> Outcome {
+        let options = "--kernel debian:bookworm".into();
+        Outcome { verdict: Some(Verdict::Fail(class)), options, ..Outcome::none("scenarios", scenario) }
+    }
+
+    #[test]
+    fn the_next_command_is_about_what_counts_most() {
+        let next = |outcomes: &[Outcome]| next(&Results::new(Duration::ZERO, outcomes.to_vec()));
+        assert_eq!(next(&[Outcome { verdict: Some(Verdict::Pass), ..Outcome::none("scenarios", "mirror") }]), None);
+        let mut drift = failed(Class::Drift, "mirror");
+        assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
+        let [channel, unified] = ["dmesg", "-a\n+b\n"].map(str::to_owned);
+        drift.differences = vec![crate::outcome::Difference { channel, snapshot: "dmesg.snap".into(), unified }];
+        assert_eq!(next(&[drift.clone()]).as_deref(), Some("cargo insta review"));
+        let panic = failed(Class::Kernel, "stop");
+        assert_eq!(next(&[drift.clone(), panic]).as_deref(), Some("mdlab run stop --kernel debian:bookworm"));
+        assert_eq!(next(&[drift, failed(Class::Boot, "boot")]).as_deref(), Some("mdlab doctor"));
+    }
+
+    #[test]
+    fn a_summary_shows_the_first_failures_and_counts_the_others() {
+        let outcomes: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| failed(Class::Tool, name)).to_vec();
+        let text = summary(&Results::new(Duration::from_secs(100), outcomes));
+        assert!(text.starts_with("5 tool in 1.7 min\n"), "{text}");
+        assert!(text.contains("tool   c on ") && !text.contains("tool   d on "), "{text}");
+        assert!(text.ends_with("       and 2 more\n"), "{text}");
+    }
 }

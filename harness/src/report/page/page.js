@@ -19,6 +19,7 @@ function el(name, attributes = {}, ...children) {
 }
 
 const kind = (verdict) => (verdict === "pass" || verdict === "skip" ? verdict : "bad");
+const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const seconds = (value) => (value >= 90 ? `${(value / 60).toFixed(1)} min` : `${value.toFixed(1)} s`);
 
 /** The runs of a scenario, from the oldest machine to the newest. */
@@ -86,7 +87,7 @@ function markCurrent() {
 function showVerdicts() {
   const counts = new Map();
   for (const run of report.runs) counts.set(run.verdict, (counts.get(run.verdict) ?? 0) + 1);
-  const buttons = [...counts].map(([verdict, count]) => el("button", {
+  const buttons = report.order.filter((verdict) => counts.has(verdict)).map((verdict) => el("button", {
     type: "button", "aria-pressed": String(wanted.verdict === verdict),
     onclick: () => {
       wanted.verdict = wanted.verdict === verdict ? null : verdict;
@@ -94,7 +95,7 @@ function showVerdicts() {
       showList();
       if (shown === null) showOverview();
     },
-  }, `${verdict} ${count}`));
+  }, `${verdict} ${counts.get(verdict)}`));
   document.getElementById("verdicts").replaceChildren(...buttons);
 }
 
@@ -107,29 +108,41 @@ function showOverview() {
   const visible = report.scenarios.map((_, number) => number).filter(matches);
   main.replaceChildren(
     el("h1", {}, bad ? `${bad} of ${report.runs.length} runs failed` : "Everything is as the snapshots say"),
-    el("p.lead", {}, `${report.scenarios.length} scenarios on ${report.machines.length} machines, ${seconds(report.seconds)}, ${new Date(report.began * 1000).toLocaleString()}`),
+    el("p.lead", {}, `${plural(report.scenarios.length, "scenario")} on ${plural(report.machines.length, "machine")}, ${seconds(report.seconds)}, ${new Date(report.began * 1000).toLocaleString()}`),
     el("div.tiles", {}, tile("pass", count((verdict) => verdict === "pass"), "pass"),
       tile("bad", bad, "failed"), tile("skip", count((verdict) => verdict === "skip"), "skipped")),
     failures(), grid(), el("h2", {}, "Scenarios, each on every machine"),
-    el("p.lead", {}, "A square is a run, the oldest kernel first. Hatched: skipped."),
+    el("p.lead", {}, "A square is a run, the oldest kernel first; at the end what never had a machine. Hatched: skipped."),
     el("div.strips", {}, visible.map(strip)));
   shown = null;
   document.title = "mdlab report";
   markCurrent();
 }
 
+/** What failed, the worst first; what failed in the same way on several machines is told once. */
 function failures() {
-  const failed = report.runs.map((run, number) => ({ ...run, number })).filter((run) => kind(run.verdict) === "bad");
-  if (!failed.length) return null;
-  const first = failed.slice(0, 10).map((run) => el("li", {},
-    el("p", {}, el("span.badge.bad", {}, run.verdict), " ", el("a", { href: address(run) }, report.scenarios[run.scenario]),
-      ` on ${machineName(run)}`),
-    el("pre.message", {}, (run.message ?? "").split("\n").slice(0, 3).join("\n"))));
-  const more = failed.length > 10 ? el("p.lead", {}, `and ${failed.length - 10} more: choose a class at the left.`) : null;
-  return el("div", {}, el("h2", {}, "What failed first"), el("ol.mono", { style: "padding-left:1.5rem" }, first), more);
+  const groups = new Map();
+  report.runs.forEach((run, number) => {
+    if (kind(run.verdict) !== "bad") return;
+    const key = `${run.verdict} ${run.scenario}`;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push({ ...run, number });
+  });
+  if (!groups.size) return null;
+  const place = ([run]) => report.order.indexOf(run.verdict);
+  const sorted = [...groups.values()].sort((one, other) => place(one) - place(other));
+  const items = sorted.slice(0, 10).map((runs) => el("li", {},
+    el("p", {}, el("span.badge.bad", {}, runs[0].verdict), " ", el("a", { href: address(runs[0]) }, report.scenarios[runs[0].scenario]),
+      " on ", runs.flatMap((run, number) => [number ? "; " : "", el("a", { href: address(run) }, machineName(run))])),
+    el("pre.message", {}, shortened(runs[0].message ?? ""))));
+  const more = sorted.length > 10 ? el("p.lead", {}, `and ${sorted.length - 10} more: choose a class at the left.`) : null;
+  return el("div", {}, el("h2", {}, "What failed"), el("ol.failures.mono", {}, items), more);
 }
 
-const machineName = (run) => (run.machine === null ? "a machine that did not boot" : report.machines[run.machine].name);
+/** What a message says before it comes to its evidence. */
+const shortened = (message) => message.split(/\n(?=  \w+: )/)[0].split("\n").slice(0, 4).join("\n");
+
+const machineName = (run) => (run.machine === null ? "no machine" : report.machines[run.machine].name);
 
 /** Kernels by tools: how many passed. */
 function grid() {
@@ -142,7 +155,7 @@ function grid() {
     const counts = new Map();
     for (const run of runs) counts.set(run.verdict, (counts.get(run.verdict) ?? 0) + 1);
     const bad = runs.some((run) => kind(run.verdict) === "bad");
-    return el(bad ? "td.some" : "td.all", {}, [...counts].map(([verdict, number]) => `${number} ${verdict}`).join(", "));
+    return el(bad ? "td.some" : "td.all", {}, report.order.filter((verdict) => counts.has(verdict)).map((verdict) => `${counts.get(verdict)} ${verdict}`).join(", "));
   };
   return el("div", {}, el("h2", {}, "Machines"), el("div.scroll", {}, el("table.grid", {},
     el("thead", {}, el("tr", {}, el("th", {}), linux.map((kernel) => el("th", { scope: "col" }, `Linux ${kernel}`)))),
@@ -151,10 +164,11 @@ function grid() {
 
 function strip(number) {
   const runs = runsOf[number];
-  const cells = report.machines.map((machine, place) => {
-    const run = runs.find((other) => other.machine === place);
+  const places = [...report.machines.keys(), null].map((place) => runs.find((other) => other.machine === place));
+  const cells = places.map((run) => {
     if (!run) return el("span.cell.none");
-    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: `${machine.name}: ${run.verdict}`, "aria-label": `${machine.name}: ${run.verdict}` });
+    const said = `${machineName(run)}: ${run.verdict}`;
+    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said });
   });
   return el("div.strip", {}, el("a.mono", { href: address(telling(runs)) }, report.scenarios[number]), el("div", {}, cells));
 }
@@ -204,6 +218,7 @@ const keys = {
   o: () => { location.hash = ""; },
   t: () => setTheme(!document.documentElement.classList.contains("dark")),
   "?": () => document.getElementById("help").showModal(),
+  q: () => toggleQuiet(),
   "+": () => zoomBy(0.5),
   "-": () => zoomBy(2),
   0: () => zoomBy(Infinity),

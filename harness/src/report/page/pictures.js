@@ -17,10 +17,11 @@ function drawArray(array) {
     if (Number.isInteger(slot) && slot < slots && member.slot !== "") continue;
     boxes.push({ title: member.name, note: member.state || "spare", look: lookOf(member) });
   }
+  if (!boxes.length) boxes.push({ title: "empty", note: "no slots", look: "empty" });
   const perRow = 8;
   const [wide, high] = [124, 58];
-  const rows = Math.ceil(Math.max(boxes.length, 1) / perRow);
-  const svg = el("svg", { width: Math.min(Math.max(boxes.length, 1), perRow) * wide, height: rows * high, role: "img", "aria-label": `${array.name}: ${boxes.map((box) => `${box.title} ${box.note}`).join("; ")}` });
+  const rows = Math.ceil(boxes.length / perRow);
+  const svg = el("svg", { width: Math.min(boxes.length, perRow) * wide, height: rows * high, role: "img", "aria-label": `${array.name}: ${boxes.map((box) => `${box.title} ${box.note}`).join("; ")}` });
   boxes.forEach((box, number) => {
     const [x, y] = [(number % perRow) * wide + 2, Math.floor(number / perRow) * high + 2];
     svg.append(el(`rect.slot.${box.look}`, { x, y, width: wide - 10, height: high - 10, rx: 6 }),

@@ -23,7 +23,7 @@ async function showStory(run) {
     run.message ? el(`pre.message.${kind(run.verdict)}`, {}, run.message) : null,
   ].filter(Boolean);
   if (run.tale === null) {
-    const why = run.verdict === "skip" ? null
+    const why = run.verdict === "skip" || run.machine === null ? null
       : el("p.none", {}, "The report holds the story of each failure, and of each scenario on the newest machine.");
     return main.replaceChildren(...head, ...looseDifferences(run), ...(why ? [why] : []));
   }
@@ -66,7 +66,7 @@ function showTale(tale, guest, differences) {
 
 function sectionOf(step, id, differing, map) {
   const count = (lane) => step.events.filter((event) => event.lane === lane).length;
-  const counts = `${count("call")} system calls, ${count("kernel")} kernel messages, ${count("uevent")} uevents`;
+  const counts = [[count("call"), "system call"], [count("kernel"), "kernel message"], [count("uevent"), "uevent"]].map((one) => plural(...one)).join(", ");
   const body = el("div", {}, step.commands.map(commandOf), differing, lanesOf(step, id, map));
   if (step.after) body.append(...standingOf(step.after));
   else body.append(el("p.none", {}, "It was cut short: nobody could look how things stood."));
@@ -81,20 +81,33 @@ function commandOf(command) {
     command.output ? el("pre.out", {}, command.output.trimEnd()) : null);
 }
 
-/** How long after a call something may come that stands beside it, in nanoseconds: later, it has a time of its own. */
+/** How long after a call something may come that stands beside it, in nanoseconds: later, it has a time of its own, unless the
+ * process went on just then: it was in that call all the time. */
 const BESIDE = 2e6;
 
 /** Rows of a call and what it provoked: kernel messages and uevents stand beside the call that they follow. */
 function rowsOf(events) {
   const rows = [];
+  const next = new Array(events.length).fill(Infinity);
+  for (let at = events.length - 2; at >= 0; at -= 1) next[at] = events[at + 1].lane === "call" ? events[at + 1].at : next[at + 1];
   events.forEach((event, number) => {
     const record = { ...event, number };
     const last = rows.at(-1);
-    const joins = last?.call.length && event.lane !== "call" && event.at - last.at < BESIDE;
+    const near = last && (event.at - last.at < BESIDE || next[number] - event.at < BESIDE);
+    const joins = near && last.call.length && event.lane !== "call";
     if (!joins) rows.push({ at: event.at, first: number, call: [], kernel: [], uevent: [] });
     rows.at(-1)[event.lane].push(record);
   });
   return rows;
+}
+
+/** A call that names an array or changes something. */
+const TELLING = /\/md|mdadm|_ARRAY|_DISK|execve|exits|mknod|unlink|symlink|rename|write\((?![12]<)/;
+
+/** Shows the calls that md has nothing to do with, or hides them. */
+function toggleQuiet() {
+  const all = main.classList.toggle("every-call");
+  for (const button of document.querySelectorAll("button.quiet")) button.setAttribute("aria-pressed", String(all));
 }
 
 function lanesOf(step, id, map) {
@@ -113,16 +126,18 @@ function lanesOf(step, id, map) {
     }
     return line;
   }));
-  const rows = rowsOf(step.events).map((row) => el("tr", { "data-at": row.at, "data-end": Math.max(row.at, ...[row.kernel, row.uevent].flat().map((record) => record.at)) },
+  const isQuiet = (row) => !row.kernel.length && !row.uevent.length && !row.call.some((record) => TELLING.test(record.text));
+  const rows = rowsOf(step.events).map((row) => el(isQuiet(row) ? "tr.quiet" : "tr", { "data-at": row.at, "data-end": Math.max(row.at, ...[row.kernel, row.uevent].flat().map((record) => record.at)) },
     el("td", {}, el("a", { href: `#run=${shown.number}&at=${id}.${row.first}`, title: "Link to this record" }, ((row.at - begin) / 1e9).toFixed(6))),
     cell(row.call), cell(row.kernel), cell(row.uevent)));
   const table = el("table.lanes", {},
     el("colgroup", {}, el("col", { style: "width:6.5rem" }), el("col", { style: "width:44%" }), el("col"), el("col")),
     el("thead", {}, el("tr", {}, ["seconds", "system calls", "kernel", "uevents"].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, rows));
+  const quiet = rows.filter((row) => row.classList.contains("quiet")).length;
   const hidden = el("p.none", { hidden: "" });
   map.tables.push({ rows, hidden });
-  return el("div", {}, table, hidden);
+  return el("div", {}, table, quiet ? el("p.none.folded", {}, `${plural(quiet, "system call")} that md has nothing to do with: q shows them.`) : null, hidden);
 }
 
 function standingOf(after) {

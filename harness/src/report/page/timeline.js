@@ -2,7 +2,6 @@
 "use strict";
 
 const LANES = ["call", "kernel", "uevent"];
-const WIDTH = 1200;
 const LEFT = 52;
 
 class TimeLine {
@@ -17,12 +16,14 @@ class TimeLine {
     this.first = this.begin;
     this.last = Math.max(times.reduce((most, at) => Math.max(most, at), 0), this.begin + 1);
     [this.from, this.to] = [this.first, this.last];
-    this.svg = el("svg", { viewBox: `0 0 ${WIDTH} 74`, preserveAspectRatio: "none", role: "img", "aria-label": "Time line of system calls, kernel messages and uevents" });
+    this.width = 1200;
+    this.svg = el("svg", { role: "img", "aria-label": "Time line of system calls, kernel messages and uevents" });
     this.note = el("span", {});
     this.find = el("input", { id: guest === 0 ? "find" : null, type: "search", placeholder: "Search in the story  ( f )", "aria-label": "Search in the story", oninput: () => this.search() });
     const lanes = LANES.map((lane) => el("button", { type: "button", "aria-pressed": "true", onclick: (event) => this.toggle(event.target, lane) }, { call: "system calls", kernel: "kernel", uevent: "uevents" }[lane]));
     this.off = new Set();
-    this.node = el("div.map", {}, this.svg, el("div.bar", {}, this.note, el("span.gap"), ...lanes, this.find,
+    const quiet = el("button.quiet", { type: "button", "aria-pressed": String(main.classList.contains("every-call")), title: "Calls that md has nothing to do with (q)", onclick: toggleQuiet }, "every call");
+    this.node = el("div.map", {}, this.svg, el("div.bar", {}, this.note, el("span.gap"), ...lanes, quiet, this.find,
       el("button", { type: "button", title: "Zoom in (+)", onclick: () => this.zoom(0.5) }, "+"),
       el("button", { type: "button", title: "Zoom out (-)", onclick: () => this.zoom(2) }, "\u2212"),
       el("button", { type: "button", title: "All (0)", onclick: () => this.zoom(Infinity) }, "all")));
@@ -30,26 +31,28 @@ class TimeLine {
   }
 
   x(at) {
-    return LEFT + ((at - this.from) / (this.to - this.from)) * (WIDTH - LEFT - 4);
+    return LEFT + ((at - this.from) / (this.to - this.from)) * (this.width - LEFT - 4);
   }
 
   at(clientX) {
     const box = this.svg.getBoundingClientRect();
-    const x = ((clientX - box.left) / box.width) * WIDTH;
-    return this.from + ((x - LEFT) / (WIDTH - LEFT - 4)) * (this.to - this.from);
+    return this.from + ((clientX - box.left - LEFT) / (this.width - LEFT - 4)) * (this.to - this.from);
   }
 
   draw() {
+    // What cannot be measured is not in view, or on its way to paper.
+    this.width = this.svg.clientWidth || this.width;
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} 74`);
     const parts = [];
     let odd = false;
     for (const [number, step] of this.tale.steps.entries()) {
       if (!step.events.length) continue;
       const [a, b] = [this.x(step.events[0].at), this.x(step.events.at(-1).at)];
       odd = !odd;
-      if (b < LEFT || a > WIDTH) continue;
+      if (b < LEFT || a > this.width) continue;
       const left = Math.max(a, LEFT);
-      parts.push(el(odd ? "rect.step.odd" : "rect.step", { x: left, y: 0, width: Math.max(Math.min(b, WIDTH) - left, 1), height: 58 }, el("title", {}, step.label)));
-      if (Math.min(b, WIDTH) - left > 46) parts.push(el("text", { x: left + 3, y: 9, "data-step": number }, step.label));
+      parts.push(el(odd ? "rect.step.odd" : "rect.step", { x: left, y: 0, width: Math.max(Math.min(b, this.width) - left, 1), height: 58 }, el("title", {}, step.label)));
+      if (Math.min(b, this.width) - left > 46) parts.push(el("text", { x: left + 3, y: 9, "data-step": number }, step.label));
     }
     LANES.forEach((lane, number) => {
       const y = 14 + number * 15;
@@ -66,10 +69,11 @@ class TimeLine {
       }
       parts.push(el(`path.tick.${lane}`, { d: path, "vector-effect": "non-scaling-stroke" }));
     });
-    parts.push(el("line.axis", { x1: LEFT, x2: WIDTH, y1: 60, y2: 60 }));
-    for (let part = 0; part <= 6; part += 1) {
-      const at = this.from + ((this.to - this.from) * part) / 6;
-      const anchor = part === 6 ? "end" : "start";
+    parts.push(el("line.axis", { x1: LEFT, x2: this.width, y1: 60, y2: 60 }));
+    const marks = Math.max(Math.min(Math.floor(this.width / 160), 8), 1);
+    for (let part = 0; part <= marks; part += 1) {
+      const at = this.from + ((this.to - this.from) * part) / marks;
+      const anchor = part === marks ? "end" : "start";
       parts.push(el("text", { x: this.x(at), y: 72, "text-anchor": anchor }, this.label(at)));
     }
     this.svg.replaceChildren(...parts);
@@ -170,5 +174,6 @@ class TimeLine {
   }
 }
 
+window.addEventListener("resize", () => maps.forEach((map) => map.draw()));
 const zoomBy = (factor) => maps.forEach((map) => map.zoom(factor));
 const moveBy = (part) => maps.forEach((map) => map.move(part));

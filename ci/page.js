@@ -1,0 +1,172 @@
+// Uses a report's page as a reader does, and writes into the page what was found. `ci/page` puts it there.
+(async () => {
+  const failed = [];
+  let checks = 0;
+  const check = (holds, what) => {
+    checks += 1;
+    if (!holds) failed.push(what);
+  };
+  window.addEventListener("error", (event) => failed.push(`error: ${event.message}`));
+  window.addEventListener("unhandledrejection", (event) => failed.push(`rejected: ${event.reason}`));
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const visible = (node) => !node.hidden;
+  const rest = () => new Promise((done) => setTimeout(done, 50));
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  const type = (selector, text) => {
+    const input = document.querySelector(selector);
+    input.value = text;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const open = async (number) => {
+    location.hash = `#run=${number}`;
+    await rest();
+    await rest();
+  };
+
+  // The overview: every scenario is in it, and no more than that.
+  const count = report.scenarios.length;
+  check(all("#list a[data-scenario]").length === count, "the list has every scenario");
+  check(all(".strip").length === count, "the overview has every scenario");
+  const tiles = all(".tile b").map((tile) => Number(tile.textContent));
+  check(tiles.reduce((sum, tile) => sum + tile, 0) === report.runs.length, "the tiles count every run");
+  check(all("table.grid tbody td").some((cell) => cell.textContent !== ""), "the grid has a machine");
+  const bound = 800 + count * (report.machines.length + 8);
+  check(all("*").length < bound, `the overview is made of less than ${bound} elements, got ${all("*").length}`);
+
+  // Filters.
+  const name = report.scenarios.at(-1);
+  type("#search", name);
+  check(all("#list a[data-scenario]").length < count && all("#list a[data-scenario]").some((link) => link.title === name), "a filter leaves what has the text");
+  check(all(".strip").length === all("#list a[data-scenario]").length, "the overview is filtered as the list is");
+  type("#search", "nothing is called so");
+  check(all("#list .none").length === 1, "an empty list says so");
+  type("#search", "");
+  const verdict = report.runs[0].verdict;
+  const button = () => all("#verdicts button").find((one) => one.textContent.startsWith(verdict));
+  button().click();
+  check(all("#list a[data-scenario]").length < count || report.runs.every((run) => run.verdict === verdict), "a class filters");
+  check(button().getAttribute("aria-pressed") === "true", "a pressed button is pressed");
+  button().click();
+  check(all("#list a[data-scenario]").length === count, "and does so no more");
+
+  // By the keyboard, from scenario to scenario, and back.
+  press("j");
+  await rest();
+  await rest();
+  check(location.hash.startsWith("#run=") && all("#list a[aria-current]").length === 1, "j shows the first scenario");
+  const first = location.hash;
+  press("j");
+  await rest();
+  check(location.hash !== first, "j goes on");
+  press("k");
+  await rest();
+  check(location.hash === first, "k goes back");
+  press("o");
+  await rest();
+  check(all(".strip").length === count, "o shows the overview");
+
+  // The keys, and light and dark.
+  press("?");
+  check(document.getElementById("help").open, "? opens the list of keys");
+  document.getElementById("help").close();
+  const paper = () => getComputedStyle(document.body).backgroundColor;
+  const before = paper();
+  press("t");
+  check(paper() !== before, "t changes the paper");
+  press("t");
+  check(paper() === before, "and back");
+
+  // Every run can be shown; the first twenty are.
+  for (const [number, run] of [...report.runs.entries()].slice(0, 20)) {
+    await open(number);
+    const what = `${report.scenarios[run.scenario]} (${run.verdict})`;
+    check(document.querySelector("h1").textContent === report.scenarios[run.scenario], `${what} is shown`);
+    check(document.title.startsWith(report.scenarios[run.scenario]), `${what} is the title`);
+    if (run.message) check(document.querySelector("pre.message").textContent === run.message, `${what}: its message`);
+    const differing = run.differences.flatMap((difference) => difference.steps);
+    check(all(".diff").length === differing.length, `${what}: ${differing.length} differences, got ${all(".diff").length}`);
+    check(all(".diff .plus, .diff .minus").length >= differing.length, `${what}: lines that differ`);
+    if (run.tale !== null) await story(what, await unpack(run.tale));
+  }
+
+  async function story(what, guests) {
+    const steps = guests.flatMap((guest) => guest.steps);
+    const events = steps.flatMap((step) => step.events);
+    check(all("section.step").length === steps.length, `${what}: a section for each step`);
+    check(all("table.lanes p").length === events.length, `${what}: a line for each of ${events.length} records, got ${all("table.lanes p").length}`);
+    const text = all("section.step .command .line").map((line) => line.textContent);
+    check(steps.flatMap((step) => step.commands).every((command) => text.includes(command.line)), `${what}: command lines`);
+
+    // Zoom, back to all, and moving.
+    const rows = () => all("table.lanes tbody tr");
+    press("+");
+    press("+");
+    press("+");
+    check(events.length < 20 || rows().some((row) => row.hidden), `${what}: + leaves a part of the rows`);
+    press("ArrowRight");
+    press("-");
+    press("0");
+    check(rows().every(visible), `${what}: 0 shows all rows`);
+
+    // Lanes and search.
+    const lane = all(".bar button").find((one) => one.textContent === "kernel");
+    lane.click();
+    check(all("p.kernel").every((line) => line.hidden) && all("p.call").every(visible), `${what}: a lane goes`);
+    lane.click();
+    check(all("p.kernel").every(visible), `${what}: a lane comes back`);
+    const word = events.find((event) => event.lane === "call")?.text.slice(0, 6);
+    if (word) {
+      type("#find", word);
+      check(all("tr.here").length > 0, `${what}: a search for ${word} finds something`);
+      type("#find", "");
+      check(all("tr.here").length === 0, `${what}: no search, no marks`);
+    }
+
+    // What md has nothing to do with is folded.
+    const drawn = () => rows().filter((row) => getComputedStyle(row).display !== "none").length;
+    const folded = rows().filter((row) => row.classList.contains("quiet")).length;
+    check(drawn() === rows().length - folded, `${what}: ${folded} rows are folded`);
+    press("q");
+    check(drawn() === rows().length, `${what}: q shows every call`);
+    press("q");
+
+    // A record's link leads to it, and it shows more of itself.
+    const link = all("table.lanes td:first-child a").at(-1);
+    if (link) {
+      link.click();
+      await rest();
+      check(all("tr.here").length === 1 && link.closest("tr").classList.contains("here"), `${what}: a link leads to its record`);
+    }
+    const more = document.querySelector("p.open");
+    if (more) {
+      more.click();
+      check(more.nextSibling?.tagName === "PRE" && more.nextSibling.textContent.length > 0, `${what}: more is shown of a record`);
+      more.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+      check(more.nextSibling?.tagName !== "PRE", `${what}: Enter closes it`);
+    }
+
+    // Arrays and superblocks.
+    const after = steps.map((step) => step.after).filter(Boolean);
+    const arrays = after.flatMap((standing) => standing.arrays);
+    check(all("figure.array").length === arrays.length, `${what}: a drawing for each array`);
+    check(all("figure.array").every((figure) => all("rect.slot", figure).length > 0), `${what}: with its slots`);
+    const blocksFolded = all("details").filter((details) => details.textContent.startsWith("Superblocks"));
+    blocksFolded.forEach((details) => { details.open = true; });
+    await rest();
+    const blocks = after.flatMap((standing) => standing.superblocks);
+    check(all("figure.block").length === blocks.length, `${what}: ${blocks.length} superblocks, got ${all("figure.block").length}`);
+    check(all("b.changed").length === blocks.reduce((sum, block) => sum + block.changed.length, 0), `${what}: what changed is marked`);
+    const byte = document.querySelector("figure.block b[data-field]");
+    if (byte) {
+      byte.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+      const said = byte.closest("figure").querySelector(".field").textContent;
+      check(/^magic bytes 0 to 3: /.test(said) && said.length > 30, `${what}: a byte says what it is, got ${said}`);
+      check(all("b.lit").length === 4, `${what}: its field is lit`);
+    }
+    check(blocks.every((block) => block.fields.every((field) => field.meaning !== "")), `${what}: every field has a meaning`);
+  }
+
+  await rest();
+  const said = failed.length ? `${failed.length} of ${checks} checks failed:\n${failed.slice(0, 20).join("\n")}` : `all of ${checks} checks hold`;
+  document.body.append(el("pre", { id: "checked" }, said));
+})();

@@ -1,0 +1,66 @@
+//! What a run came to is told to people, and in formats that others read.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+mod foreign;
+
+use foreign::{alone, lay_out, mdlab, printed};
+
+/// One run in which scenarios end in four ways; what it printed.
+fn eventful(folder: &Path) -> Output {
+    lay_out(folder);
+    let accepted =
+        mdlab(folder).args(["run", "creates_a_mirror", "runs_a_tool"]).env("INSTA_UPDATE", "always").output();
+    assert!(accepted.as_ref().unwrap().status.success(), "{}", printed(&accepted.unwrap()));
+    let dmesg = folder.join("snapshots/creates_a_mirror/dmesg.snap");
+    let held = std::fs::read_to_string(&dmesg).unwrap();
+    std::fs::write(&dmesg, held.replace("md/raid1:md0", "md/raid1:md1")).unwrap();
+    let mut run = mdlab(folder);
+    run.args([
+        "run",
+        "creates_a_mirror",
+        "runs_a_tool",
+        "asserts_itself",
+        "asks_for_what_is_not_there",
+        "luck",
+        "killed",
+    ]);
+    run.env("KILLED_BY", "KILL")
+        .env("TOOL", "echo c > /proc/sysrq-trigger")
+        .env("EXPECTED_LEVEL", "raid0")
+        .env("INSTA_UPDATE", "no");
+    run.output().unwrap()
+}
+
+#[test]
+fn a_run_is_told_to_people_and_to_programs() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let run = eventful(folder.path());
+    let told = printed(&run);
+    assert_eq!(run.status.code(), Some(3), "{told}");
+    let machine = "Linux 6.1.0-";
+    for said in [
+        "\n1 kernel, 3 drift, 1 pass, 1 skip in ".to_owned(),
+        format!("kernel runs_a_tool on {machine}"),
+        "\n       the kernel panicked: not syncing: sysrq triggered crash\n".to_owned(),
+        format!("drift  creates_a_mirror on {machine}"),
+        "\n       -info   md/raid1:md1: ".to_owned(),
+        "\n       +info   md/raid1:md0: ".to_owned(),
+        format!("drift  asserts_itself on {machine}"),
+        "\nnext:   mdlab run runs_a_tool --kernel debian:bookworm --mdadm debian:bookworm\n".to_owned(),
+    ] {
+        assert!(told.contains(&said), "{said}: {told}");
+    }
+    let page = told.lines().find_map(|line| line.strip_prefix("report: ")).unwrap();
+    let results = Path::new(page).with_file_name("run.json");
+
+    for checks in ["formats", "page"] {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci").join(checks);
+        let programs = Path::new(env!("CARGO_BIN_EXE_mdlab")).parent().unwrap().parent().unwrap();
+        let output = Command::new(script).arg(&results).env("CARGO_TARGET_DIR", programs).output().unwrap();
+        assert!(output.status.success(), "{checks}: {}", printed(&output));
+    }
+}
