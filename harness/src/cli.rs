@@ -10,6 +10,7 @@ use crate::channel::Channel;
 use crate::choice::{self, Choice};
 use crate::failure::Failure;
 use crate::tool::ToolSource;
+use progress::complain;
 
 mod attempt;
 mod bisect;
@@ -21,6 +22,7 @@ mod kernel;
 mod kernels;
 mod matrix;
 mod pool;
+mod progress;
 mod prove;
 mod report;
 mod run;
@@ -36,6 +38,9 @@ mod trace;
 #[derive(Parser)]
 #[command(name = "mdlab", version)]
 struct Cli {
+    /// Tell only results and failures, and not what takes time.
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -100,7 +105,11 @@ fn channel(text: &str) -> Result<Channel, String> {
 
 /// Runs the command line, and ends with the exit status of its outcome.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::try_parse().unwrap_or_else(|error| refuse(&error)).command {
+    let Cli { quiet, command } = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    if quiet {
+        progress::be_quiet();
+    }
+    let outcome = match command {
         Command::Trace(trace) => trace.run(),
         Command::Run(run) => run.run(),
         Command::Matrix(matrix) => matrix.run(),
@@ -133,19 +142,9 @@ fn refuse(error: &clap::Error) -> ! {
     std::process::exit(status)
 }
 
-/// Tells what takes time.
-fn notice(text: &str) {
-    complain(text);
-}
-
-/// Prints to the standard error; a terminal that is gone is no reason to end otherwise.
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "mdlab: {text}");
-}
-
 /// Prints to the standard output. Whoever reads it may stop to; that is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    match anstream::stdout().write_all(text.as_bytes()) {
+    match progress::aside(|| anstream::stdout().write_all(text.as_bytes())) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::infra(format!("write to the standard output: {error}")))
         }

@@ -24,6 +24,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use mdlab_protocol::{Exit, Observation};
+use mdlab_vm::plainly;
 
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
@@ -63,7 +64,7 @@ impl Guest {
     fn fork_as(choice: impl FnOnce() -> Result<Choice, Failure>) -> Self {
         let title = Title::of_thread();
         let made = choice().and_then(|choice| {
-            let laboratory = Laboratory::open(&choice, &mut |text| eprintln!("mdlab: {text}"))?;
+            let laboratory = Laboratory::open(&choice, &mut plainly("mdlab"))?;
             let session = laboratory.fork()?;
             Ok((hesitating(session)?, choice))
         });

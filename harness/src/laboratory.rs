@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mdlab_protocol::{Reply, decode};
-use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, KernelSource, Limits, Made, Notice, Qemu, Recipe, Report};
+use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, KernelSource, Limits, Made, News, Notice, Qemu, Recipe, Report};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Evidence, Failure};
@@ -34,7 +34,9 @@ impl Laboratory {
         let (kernel, userland) = Self::fetch(cache, choice, notice)?;
         let ram_disk = || userland.ram_disk(cache, &kernel);
         let ingredients = userland.ingredients()?;
-        let recipe = Recipe { qemu, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits: limits()? };
+        let title = format!("{} with mdadm {}", kernel.name(), choice.tool);
+        let limits = limits()?;
+        let recipe = Recipe { qemu, kernel: &kernel, title, ingredients, ram_disk: &ram_disk, limits };
         let kept = recipe.keep(cache, choice.accel, notice);
         let kept = kept.map_err(|error| unfit(error, choice)).and_then(|kept| healthy(kept, choice));
         let kept = kept.map_err(|failure| with_console(failure, choice, notice))?;
@@ -98,7 +100,7 @@ fn with_console(mut failure: Failure, choice: &Choice, notice: Notice) -> Failur
     if let Some(console) = &failure.evidence.console {
         let title = format!("boot-{}", &Digest::of(choice.options().as_bytes()).short()[..8]);
         // The failure itself matters more than a failure to write down its evidence.
-        let folder = folder::boot(&title, console).inspect_err(|failure| notice(&failure.to_string()));
+        let folder = folder::boot(&title, console).inspect_err(|failure| notice(News::Note(&failure.to_string())));
         failure.evidence.folder = folder.ok();
     }
     failure

@@ -30,7 +30,9 @@ fn twenty_runs_at_once_boot_once() {
     let outputs: Vec<Output> = runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect();
     let failed = outputs.iter().find(|output| !output.status.success());
     assert!(failed.is_none(), "{}", said(failed.unwrap()));
-    let booted = outputs.iter().filter(|output| said(output).contains("booting debian:"));
+    let booted = outputs.iter().filter(|output| {
+        said(output).contains("mdlab: booting debian:bookworm with mdadm debian:bookworm under tcg, once\n")
+    });
     assert_eq!(booted.count(), 1);
     assert_eq!(fs::read_dir(folder.path().join("kept")).unwrap().count(), 1);
 }

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use mdlab_vm::{Cache, Error, Headers, Result, Suite};
+use mdlab_vm::{Cache, Error, Headers, Result, Suite, plainly};
 
 fn fetch(suite: &str) -> Result<()> {
     let suite: Suite = suite.parse().map_err(Error::usage)?;
-    let (kernel, _) = Headers::with_kernel(&suite, &Cache::open()?, &mut |text| eprintln!("headers: {text}"))?;
+    let (kernel, _) = Headers::with_kernel(&suite, &Cache::open()?, &mut plainly("headers"))?;
     println!("{}: the kernel {} and its headers are in the cache", suite.name(), kernel.release());
     Ok(())
 }

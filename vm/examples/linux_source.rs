@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use mdlab_vm::{Cache, Error, Kernel, KernelSource, Packages, Result, Suite};
+use mdlab_vm::{Cache, Error, Kernel, KernelSource, Packages, Result, Suite, plainly};
 
 fn fetch(suite: &str) -> Result<()> {
     let suite: Suite = suite.parse().map_err(Error::usage)?;
-    let (cache, notice) = (Cache::open()?, &mut |text: &str| eprintln!("linux_source: {text}"));
+    let (cache, notice) = (Cache::open()?, &mut plainly("linux_source"));
     let kernel = Kernel::find(&KernelSource::Debian(suite.clone()), &cache, notice)?;
     let series: Vec<&str> = kernel.release().split(['.', '-']).take(2).collect();
     let package = format!("linux-source-{}", series.join("."));

@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Context, Error, Result};
+use crate::news::{News, Notice};
 use crate::scratch::Scratch;
 
 /// What was used so lately is used again: by the next machine of a grid, by the next step of a search.
@@ -70,7 +71,7 @@ impl Cache {
     pub(crate) fn lock(&self, name: &str, notice: Notice) -> Result<File> {
         let file = self.lock_file(name)?;
         if file.try_lock().is_err() {
-            notice(&format!("waiting for another process that works with `{name}`"));
+            notice(News::Note(&format!("waiting for another process that works with `{name}`")));
             file.lock().context("lock", &self.path(name))?;
         }
         Ok(file)
@@ -80,7 +81,7 @@ impl Cache {
     pub(crate) fn lock_shared(&self, name: &str, notice: Notice) -> Result<File> {
         let file = self.lock_file(name)?;
         if file.try_lock_shared().is_err() {
-            notice(&format!("waiting for another process that makes `{name}`"));
+            notice(News::Note(&format!("waiting for another process that makes `{name}`")));
             file.lock_shared().context("lock", &self.path(name))?;
         }
         Ok(file)
@@ -137,7 +138,7 @@ impl Cache {
                 && is_old()
                 && let Err(error) = fs::remove_dir_all(&entry)
             {
-                notice(&format!("remove `{}`: {error}", entry.display()));
+                notice(News::Note(&format!("remove `{}`: {error}", entry.display())));
             }
         }
     }
@@ -174,7 +175,7 @@ mod tests {
         }
         let at_work = cache.lock_file("kept/5").unwrap();
         at_work.lock().unwrap();
-        let discard = |most| cache.discard_oldest("kept", "manifest", most, &mut |text| panic!("{text}"));
+        let discard = |most| cache.discard_oldest("kept", "manifest", most, &mut |news| panic!("{news:?}"));
         discard(3);
         let left = || {
             let mut names: Vec<_> = cache.path("kept").read_dir().unwrap().flatten().map(|e| e.file_name()).collect();

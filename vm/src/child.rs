@@ -14,7 +14,7 @@ use nix::unistd::{Pid, getppid};
 
 mod bounded;
 
-pub use bounded::{End, bounded};
+pub use bounded::{End, bounded, overheard};
 
 /// Has a program get a signal when the thread that starts it ends (PR_SET_PDEATHSIG of prctl(2)): that thread has to
 /// wait for it. What the program starts in its turn gets none, and has to notice: apt's methods do at once. cargo,

@@ -5,9 +5,6 @@ use std::path::Path;
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Is told what takes time, and what the user should know.
-pub type Notice<'a> = &'a mut dyn FnMut(&str);
-
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::cache::Cache;
-use crate::error::{Context, Error, Notice, Result, Unavailable};
+use crate::error::{Context, Error, Result, Unavailable};
 use crate::kernel::{Kernel, KernelSource};
+use crate::news::{News, Notice};
 use crate::packages::{Packages, Suite, run};
 
 /// The headers of one of Debian's kernels, unpacked into the cache and not installed.
@@ -59,7 +60,10 @@ impl Headers {
         let kernel = Kernel::find(&source, cache, notice)?;
         match Self::find(suite, kernel.release(), cache, notice) {
             Err(error) if error.unavailable == Some(Unavailable::Package) => {
-                notice(&format!("replacing the kernel {}, whose headers Debian has no more", kernel.release()));
+                notice(News::Note(&format!(
+                    "replacing the kernel {}, whose headers Debian has no more",
+                    kernel.release()
+                )));
                 let kernel = Kernel::newer(suite, &kernel, cache, notice)?;
                 let headers = Self::find(suite, kernel.release(), cache, notice)?;
                 Ok((kernel, headers))

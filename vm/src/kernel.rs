@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Context, Error, Result};
+use crate::news::Notice;
 use crate::packages::{Packages, Suite};
 
 mod build;

@@ -13,11 +13,15 @@ use xshell::{Shell, cmd};
 use crate::cache::Cache;
 use crate::child;
 use crate::digest::Digest;
-use crate::error::{Context, Error, Notice, Result, Unavailable};
+use crate::error::{Context, Error, Result, Unavailable};
+use crate::news::{News, Notice};
 
+mod download;
 mod list;
 mod mirror;
 mod tree;
+
+use download::download;
 
 /// A Debian suite by its code name: `bookworm`, `sid`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,13 +165,15 @@ impl Packages {
     /// holds the entry's lock.
     fn fetch(cache: &Cache, suite: &Suite, entry: &str, wanted: Wanted, notice: Notice) -> Result<Self> {
         let name = Self::entry(suite, entry);
-        notice(&format!("fetching Debian's packages ({entry}, {})", suite.name()));
+        notice(News::Begins(&format!("fetching Debian's packages ({entry}, {})", suite.name())));
         let draft = cache.draft(&name)?;
-        let fetched = fetch(draft.path(), suite, wanted)?;
+        let fetched = fetch(draft.path(), suite, wanted, notice)?;
         let manifest = Manifest { packages: fetched, tree: tree::digest(&draft.path().join("root"))? };
         let path = draft.path().join("manifest.json");
         fs::write(&path, serde_json::to_vec_pretty(&manifest).doing("encode a manifest")?).context("write", &path)?;
-        Self::open(cache.publish(draft, &name)?)
+        let published = Self::open(cache.publish(draft, &name)?)?;
+        notice(News::Ends);
+        Ok(published)
     }
 
     fn open(folder: PathBuf) -> Result<Self> {
@@ -209,7 +215,7 @@ impl Packages {
 }
 
 /// Fetches packages into `folder/debs` and unpacks them into `folder/root`.
-fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Digest)>> {
+fn fetch(folder: &Path, suite: &Suite, wanted: Wanted, notice: Notice) -> Result<Vec<(String, Digest)>> {
     let shell = private_apt(folder, suite, wanted)?;
     update(&shell, suite)?;
     let debs = folder.join("debs");
@@ -218,21 +224,22 @@ fn fetch(folder: &Path, suite: &Suite, wanted: Wanted) -> Result<Vec<(String, Di
     match wanted {
         Wanted::WithDependencies(names) => {
             let options = ["--yes", "--no-install-recommends", "--download-only"];
-            run(cmd!(shell, "apt-get install {options...} {names...}")).map_err(|error| gone(error, suite))?;
+            let command = cmd!(shell, "apt-get install {options...} {names...}");
+            download(command, notice).map_err(|error| gone(error, suite))?;
         }
         Wanted::Followed(name, prefixes) => {
             let names = list::follow(&shell, suite, name, prefixes)?;
             if names.is_empty() {
                 return Err(Error::infra(format!("follow the dependencies of `{name}`: there are none")));
             }
-            run(cmd!(shell, "apt-get download {names...}"))?;
+            download(cmd!(shell, "apt-get download {names...}"), notice)?;
         }
         Wanted::And(name, prefixes) => {
             let mut names = list::follow(&shell, suite, name, prefixes)?;
             names.insert(name.to_owned());
-            run(cmd!(shell, "apt-get download {names...}"))?;
+            download(cmd!(shell, "apt-get download {names...}"), notice)?;
         }
-        Wanted::Source(name) => drop(run(cmd!(shell, "apt-get source --download-only {name}"))?),
+        Wanted::Source(name) => download(cmd!(shell, "apt-get source --download-only {name}"), notice)?,
     }
     let packages = unpack(&shell, folder, &debs)?;
     for leftover in ["debs", "archives", "lists", "etc"] {
@@ -291,6 +298,8 @@ APT::Architecture "amd64";
 APT::Architectures {{ "amd64"; }};
 // Root would otherwise download as a user who cannot enter the cache.
 APT::Sandbox::User "";
+// It says how far it is.
+APT::Status-Fd "1";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";
 // The lists of suites that have reached their end are no longer renewed.

@@ -10,10 +10,11 @@ use crate::accel::{Accel, AccelChoice, KvmRefusal};
 use crate::arguments;
 use crate::cache::Cache;
 use crate::digest::Digest;
-use crate::error::{Class, Context, Error, Notice, Result};
+use crate::error::{Class, Context, Error, Result};
 use crate::kept::{self, Kept};
 use crate::kernel::Kernel;
 use crate::machine::{Call, Machine, memory_file};
+use crate::news::{News, Notice};
 use crate::process;
 use crate::qemu::Qemu;
 use crate::ramdisk::RamDisk;
@@ -49,6 +50,8 @@ pub struct Recipe<'a> {
     pub qemu: Qemu,
     /// The kernel.
     pub kernel: &'a Kernel,
+    /// What it is called while it boots.
+    pub title: String,
     /// Names everything that goes into the RAM disk: versions of packages, hashes of files. Two recipes with the same
     /// kernel and the same ingredients make the same machine.
     pub ingredients: String,
@@ -80,7 +83,7 @@ impl Recipe<'_> {
                         }
                     },
                 };
-                notice(&format!("KVM does not work on this host ({reason}): emulating instead"));
+                notice(News::Note(&format!("KVM does not work on this host ({reason}): emulating instead")));
                 self.find_or_boot(cache, Accel::Tcg, notice)
             }
         }
@@ -90,11 +93,13 @@ impl Recipe<'_> {
         let text = self.text(accel);
         let name = format!("kept/{}", Digest::of(text.as_bytes()).short());
         let kept = Stored::find_or_make(cache, &name, &text, notice, &|notice| {
-            notice(&format!("booting {} under {accel}, once", self.kernel.name()));
-            match accel {
+            notice(News::Begins(&format!("booting {} under {accel}, once", self.title)));
+            let image = match accel {
                 Accel::Tcg => self.boot_alike(),
                 Accel::Kvm => self.boot(accel),
-            }
+            }?;
+            notice(News::Ends);
+            Ok(image)
         })?;
         if accel == Accel::Kvm {
             KvmRefusal::forget(cache);

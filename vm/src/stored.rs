@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::digest::Digest;
-use crate::error::{Context, Error, Notice, Result};
+use crate::error::{Context, Error, Result};
+use crate::news::{News, Notice};
 
 const MEMORY: &str = "memory";
 const MAILBOX: &str = "mailbox";
@@ -114,7 +115,7 @@ impl Stored {
         if folder.exists() {
             match open(&folder, Verify::Digest) {
                 Ok(stored) => return Ok(stored),
-                Err(error) => notice(&format!("the kept machine cannot be used, making it anew: {error}")),
+                Err(error) => notice(News::Note(&format!("the kept machine cannot be used, making it anew: {error}"))),
             }
         }
         let image = boot(notice)?;

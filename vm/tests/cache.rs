@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use mdlab_vm::{Cache, Kept, Kernel, Limits};
+use mdlab_vm::{Cache, Kept, Kernel, Limits, plainly};
 
 mod echo;
 
 /// A cache of its own, with the packages of the user's, so that nothing is fetched.
 fn cache() -> (tempfile::TempDir, Cache) {
     let users = Cache::open().unwrap();
-    Kernel::find(&"debian:bookworm".parse().unwrap(), &users, &mut |text| eprintln!("{text}")).unwrap();
+    Kernel::find(&"debian:bookworm".parse().unwrap(), &users, &mut plainly("test")).unwrap();
     // Beside the user's cache: it must not be on another file system.
     let folder = tempfile::tempdir_in(users.path("")).unwrap();
     symlink(users.path("packages"), folder.path().join("packages")).unwrap();
@@ -25,8 +25,8 @@ fn cache() -> (tempfile::TempDir, Cache) {
 /// Keeps the echoing machine, and says what the user was told.
 fn keep(cache: &Cache) -> (Kept, Vec<String>) {
     let mut notices = Vec::new();
-    let kept = echo::keep(cache, Limits { call: Duration::from_secs(30), ..Limits::default() }, &mut |text| {
-        notices.push(text.to_owned())
+    let kept = echo::keep(cache, Limits { call: Duration::from_secs(30), ..Limits::default() }, &mut |news| {
+        notices.extend(news.line().map(str::to_owned))
     })
     .unwrap();
     (kept, notices)
@@ -48,7 +48,7 @@ fn entry(cache: &Cache) -> PathBuf {
 fn a_damaged_machine_is_made_anew_and_an_undamaged_one_is_not() {
     let (_folder, cache) = cache();
     let (_, notices) = keep(&cache);
-    assert_eq!(notices, ["booting debian:bookworm under tcg, once"]);
+    assert_eq!(notices, ["booting echo under tcg, once"]);
     assert!(keep(&cache).1.is_empty());
 
     let truncate = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 20).unwrap();

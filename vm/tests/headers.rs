@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use mdlab_vm::{Cache, Headers, Kernel, Suite};
+use mdlab_vm::{Cache, Headers, Kernel, Suite, plainly};
 
 const HELLO: &str = "#include <linux/module.h>
 static int __init hello(void) { pr_info(\"hello\\n\"); return 0; }
@@ -19,7 +19,7 @@ fn a_module_is_built_for_its_kernel() {
     let cache = Cache::open().unwrap();
     for name in ["bullseye", "bookworm"] {
         let suite: Suite = name.parse().unwrap();
-        let notice = &mut |text: &str| eprintln!("{text}");
+        let notice = &mut plainly("test");
         let kernel = Kernel::find(&format!("debian:{name}").parse().unwrap(), &cache, notice).unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("hello.c"), HELLO).unwrap();

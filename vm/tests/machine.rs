@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use mdlab_vm::{Cache, Class, Kept, Limits, Report};
+use mdlab_vm::{Cache, Class, Kept, Limits, Report, plainly};
 
 mod echo;
 
 fn kept_with(limits: Limits) -> Kept {
-    echo::keep(&Cache::open().unwrap(), limits, &mut |text| eprintln!("{text}")).unwrap()
+    echo::keep(&Cache::open().unwrap(), limits, &mut plainly("test")).unwrap()
 }
 
 fn kept() -> Kept {

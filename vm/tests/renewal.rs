@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use mdlab_vm::{Cache, Headers, Kernel, Result};
+use mdlab_vm::{Cache, Headers, Kernel, News, Result};
 
 /// Takes the place of apt's and dpkg's programs, over a mirror that is a folder: its `kernel` is the release of the
 /// newest kernel, its `headers` are those releases of which it has headers, and what its `down` names fails.
@@ -82,7 +82,8 @@ impl Debian {
     /// Asks for the kernel and its headers; returns the release, and whether the user was told of a newer one.
     fn with_kernel(&self) -> (Result<String>, bool) {
         let mut replacing = false;
-        let notice = &mut |text: &str| replacing |= text.starts_with("replacing the kernel");
+        let notice =
+            &mut |news: News| replacing |= news.line().is_some_and(|line| line.starts_with("replacing the kernel"));
         let found = Headers::with_kernel(&"bookworm".parse().unwrap(), &self.cache, notice);
         (found.map(|(kernel, _)| kernel.release().to_owned()), replacing)
     }
@@ -145,8 +146,8 @@ fn who_comes_second_takes_the_kernel_of_who_came_first() {
     let suite = "bookworm".parse().unwrap();
     let mut first = None;
     // The second has just said what it is about to do.
-    let notice = &mut |text: &str| {
-        if text.starts_with("replacing") {
+    let notice = &mut |news: News| {
+        if news.line().is_some_and(|line| line.starts_with("replacing")) {
             first = debian.with_kernel().0.ok();
         }
     };

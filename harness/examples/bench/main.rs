@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mdlab::{Choice, Failure, Laboratory, ToolSource};
-use mdlab_vm::KernelSource;
+use mdlab_vm::{KernelSource, plainly};
 
 mod boots;
 mod figure;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 impl Bench {
     fn run(&self) -> Result<(), Failure> {
         let choice = Choice::new(self.kernel.clone(), self.mdadm.clone(), None, None)?;
-        let laboratory = Laboratory::open(&choice, &mut |text| eprintln!("bench: {text}"))?;
+        let laboratory = Laboratory::open(&choice, &mut plainly("bench"))?;
         figure::head(laboratory.machine(), self.times);
         boots::measure(&choice, self.times)?;
         forks::measure(&laboratory, self.times)?;

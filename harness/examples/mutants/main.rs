@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mdlab::{Class, Failure};
-use mdlab_vm::Cache;
+use mdlab_vm::{Cache, plainly};
 
 mod planted;
 mod shown;
@@ -69,7 +69,7 @@ impl Mutants {
             if of_kind.is_empty() {
                 continue;
             }
-            let workshop = Workshop::open(kind, &cache, &mut notice)?;
+            let workshop = Workshop::open(kind, &cache, &mut plainly("mutants"))?;
             if !self.uncontrolled {
                 self.control(kind, &of_kind, &workshop, &cache)?;
             }

@@ -9,7 +9,7 @@ use mdlab_vm::child::{End, bounded};
 use nix::sys::signal::Signal;
 
 use super::interrupt::Interrupts;
-use super::notice;
+use super::progress::complain;
 use super::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -88,7 +88,7 @@ impl Attempt<'_> {
         };
         let output = remains.path().join(OUTPUT);
         if let Err(error) = std::fs::write(&output, said) {
-            notice(&format!("write `{}`: {error}", output.display()));
+            complain(&format!("write `{}`: {error}", output.display()));
         }
         noted.verdict = Some(Verdict::Fail(class));
         noted.message.get_or_insert_with(|| text.clone());

@@ -6,14 +6,16 @@ mod judge;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::process::exit;
+use std::time::Instant;
 
 use clap::Args;
 use mdlab_vm::Cache;
 
 use super::interrupt::Interrupts;
 use super::kernel::BuildOptions;
+use super::progress::{complain, notice, telling};
 use super::scenarios::Workspace;
-use super::{channel, complain, notice, print};
+use super::{channel, print};
 use crate::channel::Channel;
 use crate::failure::{Class, Failure};
 use crate::tool::ToolSource;
@@ -83,7 +85,7 @@ impl Bisect {
         let (good, bad) = (history.commit(&self.good)?, history.commit(bad)?);
         history.refuse_swapped(&good, &bad)?;
         let judge = Judge::of(self, &cache, interrupts)?;
-        let worktree = history.worktree(&cache, interrupts, &mut notice)?;
+        let worktree = history.worktree(&cache, interrupts, &mut telling())?;
         let reference = self.reference(&judge, &worktree, &good)?;
         worktree.check_out(&bad)?;
         let mut last = match judge.judge(worktree.folder(), &reference)? {
@@ -96,9 +98,16 @@ impl Bisect {
         };
         print(&format!("bad  {}\n", worktree.title(&bad)?))?;
         let mut next = worktree.begin(&good, &bad)?;
+        let (began, mut tried) = (Instant::now(), 0);
         loop {
             let commit = match next {
-                Next::Try(commit) => commit,
+                Next::Try(commit, left) => {
+                    let each = began.elapsed().checked_div(tried);
+                    let each = each.map_or(String::new(), |each| format!(", {} s each", each.as_secs()));
+                    notice(&format!("trying {}, {left}{each}", worktree.title(&commit)?));
+                    tried += 1;
+                    commit
+                }
                 Next::Found(first) => {
                     return print(&format!("\nthe first bad commit:\n\n{}\n{last}", worktree.show(&first)?));
                 }
@@ -131,7 +140,7 @@ impl Bisect {
         let reference = match judge.remembered(&good) {
             Some(reference) => reference,
             None => {
-                let worktree = history.worktree(&cache, interrupts, &mut notice)?;
+                let worktree = history.worktree(&cache, interrupts, &mut telling())?;
                 let reference = self.reference(&judge, &worktree, &good)?;
                 judge.remember(&good, &reference)?;
                 reference
@@ -141,7 +150,7 @@ impl Bisect {
             Verdict::Good => Ok(0),
             Verdict::Bad(differences) => print(&differences).map(|()| Class::Drift.exit_status().into()),
             Verdict::Skip(why) => {
-                notice(&format!("skipped: {why}"));
+                complain(&format!("skipped: {why}"));
                 Ok(SKIP)
             }
         }

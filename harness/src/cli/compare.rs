@@ -5,14 +5,14 @@ pub(super) mod observed;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use mdlab_vm::{AccelChoice, KernelSource};
 
 use super::attempt::Attempt;
 use super::interrupt::Interrupts;
 use super::pool::{self, Done};
+use super::progress::{complain, counting, telling};
 use super::scenarios::{self, Scenario, Workspace, environment};
-use super::{channel, notice, print};
+use super::{channel, print};
 use crate::channel::Channel;
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
@@ -58,7 +58,7 @@ impl Compare {
         let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
         let mut names = Vec::new();
         for choice in &choices {
-            names.push(Laboratory::open(choice, &mut notice)?.machine().to_string());
+            names.push(Laboratory::open(choice, &mut telling())?.machine().to_string());
         }
         if names[0] == names[1] {
             // Two builds of one version.
@@ -101,7 +101,7 @@ fn tell(
     let (mut differing, mut failing, mut none) = (Vec::new(), 0, Vec::new());
     for (Scenario { name, .. }, (one, other)) in scenarios.iter().zip(one.iter().zip(other)) {
         for failure in [one, other].into_iter().filter_map(Observed::was_none) {
-            notice(&format!("`{name}` {}", failure.message));
+            complain(&format!("`{name}` {}", failure.message));
             none.push(failure.class);
         }
         if one.was_none().or(other.was_none()).is_some() {
@@ -158,10 +158,7 @@ pub(super) fn observe<const N: usize>(
     }
     let all = scenarios.len() * N;
     let slots: Vec<Mutex<Option<Observed>>> = (0..all).map(|_| Mutex::new(None)).collect();
-    let bar = ProgressBar::new(all as u64);
-    if let Ok(style) = ProgressStyle::with_template("{pos} of {len} runs, {elapsed}") {
-        bar.set_style(style);
-    }
+    let bar = counting("runs: ", all);
     let outcome = pool::work(all, jobs, interrupts, |number| {
         let attempt = Attempt { scenario: &scenarios[number / N], environment: &environments[number % N] };
         match attempt.run(interrupts)? {

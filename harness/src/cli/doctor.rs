@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::Args;
 use mdlab_vm::{AccelChoice, Build, Cache, Qemu};
 
-use super::{Machine, notice, print};
+use super::progress::telling;
+use super::{Machine, print};
 use crate::failure::Failure;
 use crate::laboratory::Laboratory;
 
@@ -62,7 +63,7 @@ impl Doctor {
     fn boots(&self, accel: AccelChoice) -> Finding {
         let boot = || {
             let choice = crate::choice::Choice { accel, ..self.machine.choice()? };
-            let laboratory = Laboratory::open(&choice, &mut notice)?;
+            let laboratory = Laboratory::open(&choice, &mut telling())?;
             laboratory.fork()?;
             Ok::<_, Failure>(format!("{} boots and forks", laboratory.machine()))
         };

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use mdlab_vm::{Build, Cache, Kernel, KernelSource, Variant};
 
-use super::{notice, pool, print};
+use super::progress::telling;
+use super::{pool, print};
 use crate::failure::Failure;
 
 /// A kernel of one's own.
@@ -58,9 +59,9 @@ impl OwnKernel {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Command::Build(BuildKernel { tree, options }) = &self.command;
         let cache = Cache::open()?;
-        let built = options.of(tree.clone()).run(&cache, None, &mut notice)?;
+        let built = options.of(tree.clone()).run(&cache, None, &mut telling())?;
         let source = KernelSource::Tree(built.folder.clone());
-        let kernel = Kernel::find(&source, &cache, &mut notice)?;
+        let kernel = Kernel::find(&source, &cache, &mut telling())?;
         let (release, seconds) = (kernel.release(), built.took.as_secs());
         let source = source.to_string();
         let quoted = shell_words::quote(&source);

@@ -7,7 +7,8 @@ use comfy_table::{Table, presets};
 use mdlab_vm::{Cache, Kernel, KernelSource};
 
 use super::grid::{Grid, Listed};
-use super::{notice, print};
+use super::print;
+use super::progress::{complain, telling};
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -58,7 +59,7 @@ impl Kernels {
             let row = self.row(&source, &cache)?;
             match row.refusal {
                 Some(Refusal { class, reason, gone }) => {
-                    notice(&format!("{source}: {reason}"));
+                    complain(&format!("{source}: {reason}"));
                     classes.extend(required.then_some(class));
                     let why = if gone { "unavailable" } else { "cannot be had" };
                     table.add_row([source.to_string(), why.to_owned(), row.mdadm]);
@@ -101,7 +102,7 @@ impl Kernels {
             refusal.get_or_insert(Refusal { class, reason: message, gone });
         };
         if self.fetch {
-            Laboratory::fetch(cache, &choice, &mut notice).map(drop).unwrap_or_else(&mut refuse);
+            Laboratory::fetch(cache, &choice, &mut telling()).map(drop).unwrap_or_else(&mut refuse);
         }
         let absent = || "not in the cache".to_owned();
         let kernel = Kernel::at_hand(source, cache).unwrap_or_else(|error| {

@@ -8,16 +8,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use mdlab_vm::{AccelChoice, Cache, KernelSource};
 
 use super::attempt::{Attempt, Ran, first_line};
 use super::grid::{Grid, Listed};
 use super::interrupt::Interrupts;
 use super::pool::{self, Done};
+use super::print;
+use super::progress::{counting, is_quiet, telling};
 use super::report::tell;
 use super::scenarios::{self, Scenario, Workspace, environment};
-use super::{notice, print};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
@@ -71,10 +72,9 @@ impl Matrix {
         let interrupts = Interrupts::heed()?;
         let cells = grid.cells(self.accel)?;
         let sheet = Sheet::new(grid, cells, &scenarios, self.one_in as usize);
-        let (board, ledger) = (Board::new(), Ledger::default());
+        let ledger = Ledger::default();
         let outcome =
-            boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &board, &ledger));
-        board.bar.finish_and_clear();
+            boot(&sheet, jobs, &interrupts).and_then(|()| run(&sheet, &scenarios, jobs, &interrupts, &ledger));
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         // Taken first: let through, it would end this before anything is told.
         let interrupt = interrupts.next();
@@ -108,9 +108,9 @@ fn boot(sheet: &Sheet, jobs: usize, interrupts: &Interrupts) -> Result<(), Failu
     pool::work(sheet.cells.len(), jobs, interrupts, |number| {
         let cell = &sheet.cells[number];
         // A boot ends with this process.
-        let booted = Interrupts::let_through(|| match Laboratory::fetch(&cache, &cell.choice, &mut notice) {
+        let booted = Interrupts::let_through(|| match Laboratory::fetch(&cache, &cell.choice, &mut telling()) {
             Err(error) if error.unavailable.is_some() => Booted::Unavailable(error.into()),
-            _ => match Laboratory::open_in(&cache, &cell.choice, &mut notice) {
+            _ => match Laboratory::open_in(&cache, &cell.choice, &mut telling()) {
                 Ok(laboratory) => Booted::Ready(laboratory.machine().clone()),
                 Err(failure) => Booted::Failed(failure),
             },
@@ -126,14 +126,14 @@ fn run(
     scenarios: &[Scenario],
     jobs: usize,
     interrupts: &Interrupts,
-    board: &Board,
     ledger: &Ledger,
 ) -> Result<(), Failure> {
     let plan: Vec<(usize, usize)> = sheet.plan();
     let environments: Vec<_> =
         sheet.cells.iter().map(|cell| environment(&cell.choice)).collect::<Result<_, Failure>>()?;
+    let board = Board(counting("", plan.len()));
     board.show(sheet);
-    pool::work(plan.len(), jobs, interrupts, |number| {
+    let outcome = pool::work(plan.len(), jobs, interrupts, |number| {
         let (cell, scenario) = plan[number];
         let attempt = Attempt { scenario: &scenarios[scenario], environment: &environments[cell] };
         let (ran, outcome) = match attempt.run(interrupts)? {
@@ -152,14 +152,16 @@ fn run(
                 let (name, options, message) =
                     (&scenarios[scenario].name, cell.choice.options(), first_line(class, &said));
                 let text = format!("{class:6} {name}: {message}\n{evidence}  rerun:    mdlab run {name} {options}\n");
-                board.say(&text)?;
+                Interrupts::let_through(|| print(&text))?;
                 Ended::Failed(class)
             }
         };
         let line = sheet.ended(cell, scenario, ended);
         board.show(sheet);
         line.map_or(Ok(()), |line| board.progress(&line)).map(|()| Done::Yes)
-    })
+    });
+    board.0.finish_and_clear();
+    outcome
 }
 
 fn verdict(sheet: &Sheet) -> Result<(), Failure> {
@@ -175,29 +177,19 @@ fn verdict(sheet: &Sheet) -> Result<(), Failure> {
     }
 }
 
-/// What is shown meanwhile: the table in a terminal, a line for each machine elsewhere.
-struct Board {
-    bar: ProgressBar,
-}
+/// What is shown meanwhile: the table and how long it will take in a terminal, a line for each machine elsewhere.
+struct Board(ProgressBar);
 
 impl Board {
-    fn new() -> Self {
-        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self { bar: ProgressBar::no_length().with_style(style) }
-    }
-
     fn show(&self, sheet: &Sheet) {
-        if !self.bar.is_hidden() {
-            self.bar.set_message(table::summary(sheet));
+        if !self.0.is_hidden() {
+            self.0.set_message(table::summary(sheet) + "\n");
+            self.0.set_position(sheet.done() as u64);
         }
     }
 
     /// Says how far it is, where nobody sees the table.
     fn progress(&self, line: &str) -> Result<(), Failure> {
-        if self.bar.is_hidden() { Interrupts::let_through(|| print(line)) } else { Ok(()) }
-    }
-
-    fn say(&self, text: &str) -> Result<(), Failure> {
-        Interrupts::let_through(|| self.bar.suspend(|| print(text)))
+        if self.0.is_hidden() && !is_quiet() { Interrupts::let_through(|| print(line)) } else { Ok(()) }
     }
 }

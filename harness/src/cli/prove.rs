@@ -10,8 +10,9 @@ use mdlab_vm::AccelChoice;
 use super::attempt::{Attempt, Ran};
 use super::interrupt::Interrupts;
 use super::pool::{self, Done};
+use super::progress::{counting, telling};
 use super::scenarios::{self, Environment, Scenario, Workspace, environment};
-use super::{Machine, notice, print};
+use super::{Machine, print};
 use crate::failure::{Class, Failure};
 use crate::guest::HESITATION;
 use crate::laboratory::Laboratory;
@@ -57,7 +58,7 @@ impl Prove {
         let shell = self.workspace.shell()?;
         let scenarios = scenarios::list(&shell, self.filter.as_deref())?;
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
-        Laboratory::open(&choice, &mut notice)?;
+        Laboratory::open(&choice, &mut telling())?;
         let seeds = match self.seeds {
             Some(last) => (1..=last).map(Some).collect(),
             None => vec![choice.seed],
@@ -95,6 +96,7 @@ impl Plan {
         let tallies: Vec<_> = self.scenarios.iter().map(|_| Mutex::new(Tally::default())).collect();
         let interrupts = Interrupts::heed()?;
         let all = self.scenarios.len() * self.attempts.len();
+        let bar = counting("runs: ", all);
         let outcome = pool::work(all, jobs, &interrupts, |number| {
             let (of_scenario, of_attempt) = (number / self.attempts.len(), number % self.attempts.len());
             let (scenario, (seed, run)) = (&self.scenarios[of_scenario], self.attempts[of_attempt]);
@@ -103,11 +105,13 @@ impl Plan {
             environment.extend(seed.map(|seed| ("MDLAB_SEED", seed.to_string().into())));
             match (Attempt { scenario, environment: &environment }).run(&interrupts)? {
                 Some((ran, _)) if !interrupts.has_come() => {
+                    bar.inc(1);
                     self.count(scenario, (seed, run), ran, &tallies[of_scenario]).map(|()| Done::Yes)
                 }
                 _ => Ok(Done::Interrupted),
             }
         });
+        bar.finish_and_clear();
         let inner = |tally: Mutex<Tally>| tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let tallies: Vec<_> = tallies.into_iter().map(inner).collect();
         let interrupt = interrupts.next();

@@ -16,9 +16,10 @@ use nix::unistd::Pid;
 use xshell::cmd;
 
 use super::interrupt::{Interrupt, Interrupts};
+use super::progress::{is_quiet, telling};
 use super::report::tell;
 use super::scenarios::{Members, Workspace, environment};
-use super::{Machine, notice, print};
+use super::{Machine, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcome, Outcomes, Verdict};
@@ -58,7 +59,7 @@ impl Run {
             ));
         }
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
-        Laboratory::open(&choice, &mut notice)?;
+        Laboratory::open(&choice, &mut telling())?;
         let (outcomes, runner) = (Outcomes::open()?, Runner::new()?);
         for (name, value) in environment(&choice)? {
             shell.set_var(name, value);
@@ -71,7 +72,12 @@ impl Run {
         let filters = &self.filters;
         let shard = self.shard.iter().flat_map(|shard| ["--partition", shard]);
         let told = runner.option();
-        let command = cmd!(shell, "cargo nextest run {told} {limit} {selected...} {jobs...} {shard...} {filters...}");
+        let quiet: &[&str] = match is_quiet() {
+            true => &["--cargo-quiet", "--status-level=none", "--final-status-level=fail", "--show-progress=none"],
+            false => &[],
+        };
+        let command =
+            cmd!(shell, "cargo nextest run {told} {quiet...} {limit} {selected...} {jobs...} {shard...} {filters...}");
         let began = Instant::now();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = Command::from(command);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use xshell::Shell;
 
+use super::progress::complain;
 use super::scenarios::{self, Members, Workspace};
-use super::{channel, notice, print};
+use super::{channel, print};
 use crate::channel::Channel;
 use crate::failure::Failure;
 use crate::snapshot::{Chapter, Place, Shelf, Since};
@@ -119,7 +120,7 @@ impl Tidy {
             let places: BTreeSet<PathBuf> = names.flat_map(|name| Place::possible(name, &root)).collect();
             if places.is_empty() {
                 // Whatever it is that keeps its tests from being listed, a feature perhaps: they may well be there.
-                notice(&format!("`{}` has no tests: its snapshots stay as they are", root.display()));
+                complain(&format!("`{}` has no tests: its snapshots stay as they are", root.display()));
                 continue;
             }
             for folder in shelves(&Place::root(&root))? {

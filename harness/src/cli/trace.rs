@@ -7,7 +7,8 @@ use clap::Args;
 use mdlab_protocol::Exit;
 use mdlab_vm::Digest;
 
-use super::{Machine, notice, print};
+use super::progress::{complain, telling};
+use super::{Machine, print};
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -64,7 +65,7 @@ impl Trace {
     }
 
     fn trace(&self, choice: &Choice, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
-        let laboratory = Laboratory::open(choice, &mut notice)?;
+        let laboratory = Laboratory::open(choice, &mut telling())?;
         let mut session = laboratory.fork()?;
         let outcome = self.record(&mut session, lines, files).map_err(|failure| session.blame(failure));
         // With what a step recorded that has not ended.
@@ -78,7 +79,7 @@ impl Trace {
                 Ok(folder)
             });
             // The failure itself matters more than a failure to write down its evidence.
-            failure.evidence.folder = kept.inspect_err(|failure| notice(&failure.to_string())).ok();
+            failure.evidence.folder = kept.inspect_err(|failure| complain(&failure.to_string())).ok();
             failure
         })
     }

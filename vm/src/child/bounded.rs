@@ -36,10 +36,21 @@ pub enum End {
 /// Runs a program to its end, or ends it with a signal once its time is over or the interrupt can be read, and all that it has
 /// started with it; returns what it printed, the end of it if it was a lot. Whoever is left then is killed.
 pub fn bounded(
+    command: Command,
+    limit: Duration,
+    interrupt: Option<BorrowedFd>,
+    signal: Signal,
+) -> std::io::Result<(End, ExitStatus, String)> {
+    overheard(command, limit, interrupt, signal, &mut |_| {})
+}
+
+/// Likewise, and `heard` is told what it prints as it comes.
+pub fn overheard(
     mut command: Command,
     limit: Duration,
     interrupt: Option<BorrowedFd>,
     signal: Signal,
+    heard: &mut dyn FnMut(&[u8]),
 ) -> std::io::Result<(End, ExitStatus, String)> {
     let deadline = Instant::now() + limit;
     let (mut reader, writer) = pipe()?;
@@ -50,7 +61,7 @@ pub fn bounded(
     let mut child = command.spawn().map_err(|error| explained(error, &command))?;
     // Its ends of the pipe are this process's as well, until they are closed.
     drop(command);
-    let watched = watch(&child, &mut reader, deadline, interrupt);
+    let watched = watch(&child, &mut reader, deadline, interrupt, heard);
     if !matches!(watched, Ok((End::Itself, _))) {
         let group = Pid::from_raw(child.id() as i32);
         // It may have ended by now.
@@ -72,6 +83,7 @@ fn watch(
     reader: &mut (impl Read + AsFd),
     deadline: Instant,
     interrupt: Option<BorrowedFd>,
+    heard: &mut dyn FnMut(&[u8]),
 ) -> std::io::Result<(End, String)> {
     let process = descriptor_of(program.id())?;
     let (mut text, mut open, mut end) = (Vec::new(), true, End::TooLate);
@@ -88,7 +100,7 @@ fn watch(
             // What it printed is in the pipe by now, before anything that others have printed since.
             let mut rest = PIPE;
             while rest > 0 && wait([Some(&reader.as_fd())], Instant::now())?[0] {
-                match read(reader, &mut text)? {
+                match read(reader, &mut text, heard)? {
                     0 => break,
                     count => rest = rest.saturating_sub(count),
                 }
@@ -98,16 +110,17 @@ fn watch(
         }
         // Whoever closes its output need not be about to end.
         if printed {
-            open = read(reader, &mut text)? > 0;
+            open = read(reader, &mut text, heard)? > 0;
         }
     }
     Ok((end, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Reads what there is, and keeps the end of all that was read.
-fn read(reader: &mut impl Read, text: &mut Vec<u8>) -> std::io::Result<usize> {
+fn read(reader: &mut impl Read, text: &mut Vec<u8>, heard: &mut dyn FnMut(&[u8])) -> std::io::Result<usize> {
     let mut chunk = [0; 4096];
     let count = reader.read(&mut chunk)?;
+    heard(&chunk[..count]);
     text.extend_from_slice(&chunk[..count]);
     if text.len() > 2 * OUTPUT {
         text.drain(..OUTPUT);
@@ -226,7 +239,7 @@ mod tests {
         let watched = |script: &str, limit: Duration| {
             let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
             let mut zero = std::fs::File::open("/dev/zero").unwrap();
-            let (end, _) = watch(&child, &mut zero, Instant::now() + limit, None).unwrap();
+            let (end, _) = watch(&child, &mut zero, Instant::now() + limit, None, &mut |_| {}).unwrap();
             let _ = child.kill();
             child.wait().unwrap();
             end

@@ -11,9 +11,10 @@ use nix::sys::signal::Signal;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::cache::Cache;
-use crate::child::{End, bounded};
+use crate::child::{End, overheard};
 use crate::digest::Digest;
-use crate::error::{Class, Context, Error, Notice, Result};
+use crate::error::{Class, Context, Error, Result};
+use crate::news::{News, Notice};
 
 /// What every build has.
 const CONFIG: &str = include_str!("../../kernel.config");
@@ -87,6 +88,9 @@ const NEEDS: [(&str, &str); 7] = [
     ("/usr/include/gelf.h", "libelf-dev"),
 ];
 
+/// Lines that make prints while it builds Linux 6.1, plain, from nothing; it is where a build is thought to end.
+const LINES: f64 = 2000.0;
+
 impl Build {
     /// Builds it, or what has changed of it since the last time, unless the interrupt can be read.
     pub fn run(&self, cache: &Cache, interrupt: Option<BorrowedFd>, notice: Notice) -> Result<Built> {
@@ -106,7 +110,7 @@ impl Build {
         let lock = cache.lock(&name, notice)?;
         let began = Instant::now();
         let folder = cache.folder(&name)?;
-        notice(&format!("building `{}` in `{}`", tree.display(), folder.display()));
+        notice(News::Begins(&format!("building `{}` in `{}`", tree.display(), folder.display())));
         let asked = folder.join(ASKED);
         fs::write(&asked, &config).context("write", &asked)?;
         let shell = Shell::new().doing("start a shell")?;
@@ -126,14 +130,20 @@ impl Build {
         shell.set_var("KCONFIG_ALLCONFIG", &asked);
         let jobs = format!("-j{}", self.jobs);
         // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
-        let make = ["--silent", "ARCH=x86_64", "LOCALVERSION=", &jobs];
-        let run = |targets: &[&str]| {
+        let make = ["ARCH=x86_64", "LOCALVERSION=", &jobs];
+        let mut run = |targets: &[&str]| {
             let command = cmd!(shell, "make -C {tree} O={folder} {make...} {targets...}");
-            run_make(command, &tree, LIMIT.saturating_sub(began.elapsed()), interrupt)
+            let mut lines = 0;
+            let mut heard = |said: &[u8]| {
+                lines += said.iter().filter(|byte| **byte == b'\n').count();
+                notice(News::Done((lines as f64 / LINES).min(0.99)));
+            };
+            run_make(command, &tree, LIMIT.saturating_sub(began.elapsed()), interrupt, &mut heard)
         };
         run(&["allnoconfig"])?;
         refuse_refused(&tree, &folder, &config)?;
         run(&["bzImage", "modules"])?;
+        notice(News::Ends);
         cache.discard_oldest("builds", ASKED, MOST_BUILDS, notice);
         Ok(Built { folder, took: began.elapsed(), _lock: lock })
     }
@@ -188,9 +198,15 @@ fn refuse_unequipped() -> Result<()> {
 }
 
 /// Runs make; an error holds what the compilers complained of.
-fn run_make(command: Cmd, tree: &Path, limit: Duration, interrupt: Option<BorrowedFd>) -> Result<()> {
+fn run_make(
+    command: Cmd,
+    tree: &Path,
+    limit: Duration,
+    interrupt: Option<BorrowedFd>,
+    heard: &mut dyn FnMut(&[u8]),
+) -> Result<()> {
     // By this signal make has its compilers end first.
-    let (end, status, said) = bounded(command.into(), limit, interrupt, Signal::SIGTERM).doing("run make")?;
+    let (end, status, said) = overheard(command.into(), limit, interrupt, Signal::SIGTERM, heard).doing("run make")?;
     let (tree, reason) = (tree.display(), host_failure(&said));
     match (end, status.code()) {
         (End::Itself, Some(0)) => Ok(()),

@@ -39,6 +39,7 @@ pub(crate) fn keep(cache: &Cache, limits: Limits, notice: Notice) -> Result<Kept
         Ok(disk)
     };
     let ingredients = Digest::of_file(program())?.to_string();
-    let recipe = Recipe { qemu: Qemu::find()?, kernel: &kernel, ingredients, ram_disk: &ram_disk, limits };
+    let recipe =
+        Recipe { qemu: Qemu::find()?, kernel: &kernel, title: "echo".into(), ingredients, ram_disk: &ram_disk, limits };
     recipe.keep(cache, AccelChoice::Tcg, notice)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mdlab_vm::Scratch;
 
-use crate::cli::notice;
+use crate::cli::progress::complain;
 use crate::failure::Failure;
 use crate::folder;
 
@@ -35,7 +35,7 @@ impl Remains {
             Ok(()) => Some(self.place),
             // The failure itself matters more than a failure to keep its evidence.
             Err(error) => {
-                notice(&error.to_string());
+                complain(&error.to_string());
                 None
             }
         }

@@ -9,13 +9,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use mdlab_vm::child::{End, bounded};
-use mdlab_vm::{Cache, Digest, Notice, child};
+use mdlab_vm::{Cache, Digest, News, Notice, child};
 use nix::sys::signal::Signal;
 use xshell::{Shell, cmd};
 
 use super::judge::Verdict;
 use crate::cli::interrupt::Interrupts;
-use crate::cli::notice;
+use crate::cli::progress::notice;
 use crate::failure::Failure;
 
 /// A repository.
@@ -41,8 +41,8 @@ pub(super) struct Worktree<'a> {
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// This commit is to be tried.
-    Try(String),
+    /// This commit is to be tried; and what git says of how many are left.
+    Try(String, String),
     /// The first bad one.
     Found(String),
     /// Those among which it is, a line each: the others were skipped.
@@ -113,7 +113,7 @@ impl History {
         }
         let worktree = Worktree { folder, shell, interrupts, tree, _lock: lock };
         let Worktree { folder, shell, tree, .. } = &worktree;
-        notice(&format!("checking `{}` out in `{}`", tree.display(), folder.display()));
+        notice(News::Note(&format!("checking `{}` out in `{}`", tree.display(), folder.display())));
         // Its files come with the first commit: git would have another git write them, which outlives this process.
         git(cmd!(shell, "git -C {tree} worktree add --force --force --detach --no-checkout --quiet {folder} HEAD"))?;
         Ok(worktree)
@@ -174,7 +174,8 @@ impl Worktree<'_> {
                 Some(first) => Ok(Next::Found(first.to_owned())),
                 None => {
                     let head = git(cmd!(self.shell, "git -C {folder} rev-parse --verify BISECT_HEAD"))?;
-                    Ok(Next::Try(head.trim().to_owned()))
+                    let left = text.lines().find_map(|line| line.strip_prefix("Bisecting: ")).unwrap_or_default();
+                    Ok(Next::Try(head.trim().to_owned(), left.to_owned()))
                 }
             },
             // Its exit status is 2 then.

@@ -15,8 +15,8 @@ use crate::cli::compare::observe;
 use crate::cli::compare::observed::Observed;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::kernel::BuildOptions;
-use crate::cli::notice;
 use crate::cli::pool;
+use crate::cli::progress::telling;
 use crate::cli::scenarios::{self, Scenario};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -63,7 +63,7 @@ impl<'a> Judge<'a> {
         let tree = KernelSource::Tree(asked.tree.clone());
         let tool = Choice::new(Some(tree), asked.mdadm.clone(), None, None)?.tool;
         // A tool that cannot be had is no revision's fault.
-        let userland = Interrupts::let_through(|| Userland::find(&tool, cache, &mut notice))?;
+        let userland = Interrupts::let_through(|| Userland::find(&tool, cache, &mut telling()))?;
         let scenarios =
             Interrupts::let_through(|| scenarios::list(&asked.workspace.shell()?, asked.filter.as_deref()))?;
         let surroundings = surroundings(&scenarios, &userland)?;
@@ -78,14 +78,15 @@ impl<'a> Judge<'a> {
             _ => Err(failure),
         };
         // It is held until all is done: nobody else builds another kernel there meanwhile.
-        let built = match self.options.of(tree.to_owned()).run(self.cache, Some(self.interrupts.as_fd()), &mut notice) {
-            Ok(built) => built,
-            Err(error) => return unfit(error.into()),
-        };
+        let built =
+            match self.options.of(tree.to_owned()).run(self.cache, Some(self.interrupts.as_fd()), &mut telling()) {
+                Ok(built) => built,
+                Err(error) => return unfit(error.into()),
+            };
         let kernel = KernelSource::Tree(built.folder.clone());
         let choice = Choice::new(Some(kernel), Some(self.tool.clone()), None, None)?;
         // A boot is bounded; a signal waits for it, for a worktree belongs to the user's repository.
-        let machine = match Laboratory::open_in(self.cache, &choice, &mut notice) {
+        let machine = match Laboratory::open_in(self.cache, &choice, &mut telling()) {
             Ok(laboratory) => laboratory.machine().to_string(),
             Err(failure) => return unfit(failure),
         };
@@ -128,7 +129,7 @@ impl<'a> Judge<'a> {
         std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         let bytes = serde_json::to_vec(seen).map_err(|error| failed(error.into()))?;
         std::fs::write(&path, bytes).map_err(failed)?;
-        self.cache.discard_oldest(MEMORIES, MEMORY, MOST_MEMORIES, &mut notice);
+        self.cache.discard_oldest(MEMORIES, MEMORY, MOST_MEMORIES, &mut telling());
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::sheet::{Booted, Cell};
-use crate::cli::notice;
+use crate::cli::progress::complain;
 use crate::failure::Failure;
 use crate::folder;
 use crate::outcome::{Outcome, Verdict};
@@ -77,6 +77,6 @@ fn keep(folders: &[PathBuf], recordings: &[Vec<u8>]) -> Result<Vec<PathBuf>, Fai
 
 fn remove(folder: &Path) {
     if let Err(error) = fs::remove_dir_all(folder) {
-        notice(&format!("remove `{}`: {error}", folder.display()));
+        complain(&format!("remove `{}`: {error}", folder.display()));
     }
 }

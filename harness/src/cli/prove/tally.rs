@@ -7,7 +7,7 @@ use std::path::Path;
 use mdlab_vm::Digest;
 
 use crate::cli::attempt::{Ran, Remains};
-use crate::cli::notice;
+use crate::cli::progress::complain;
 use crate::cli::scenarios::Scenario;
 use crate::difference::Difference;
 use crate::failure::{Class, Failure};
@@ -117,7 +117,7 @@ fn difference(first: &[Vec<u8>], other: &[Vec<u8>], evidence: &Path) -> String {
             let path = evidence.join(format!("guest-{number}-{name}.json"));
             // The failure itself matters more than a failure to keep its evidence.
             if let Err(error) = std::fs::write(&path, recording) {
-                notice(&format!("write `{}`: {error}", path.display()));
+                complain(&format!("write `{}`: {error}", path.display()));
             }
         }
     }

@@ -1,0 +1,99 @@
+//! What takes time, shown while it lasts: how far it is in a terminal, a line elsewhere, nothing if so told.
+
+use std::io::Write;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use mdlab_vm::News;
+
+/// All that is shown at the same time. It is hidden where the standard error is no terminal.
+static SHOWN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// How often a bar says how long it has been.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Parts of a whole, for which nobody has said how many it has.
+const PARTS: f64 = 1000.0;
+
+/// From now on only results and failures are told.
+pub(super) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+    SHOWN.set_draw_target(ProgressDrawTarget::hidden());
+}
+
+pub(super) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Tells of work whose pieces are counted. `what` is shown before the count.
+pub(super) fn counting(what: &str, pieces: usize) -> ProgressBar {
+    let bar = shown(ProgressBar::new(pieces as u64).with_message(what.to_owned()));
+    bar.set_style(style("{spinner} {msg}{pos} of {len} [{bar:30}] {elapsed}, {eta} to go"));
+    bar
+}
+
+/// Tells of jobs, one after the other.
+pub(super) fn telling() -> impl FnMut(News) {
+    let mut bar: Option<ProgressBar> = None;
+    move |news| match news {
+        News::Done(share) => {
+            if let Some(bar) = &bar {
+                if bar.length().is_none() {
+                    bar.set_length(PARTS as u64);
+                    bar.set_style(style("{spinner} {msg} [{bar:30}] {percent} %, {elapsed}, {eta} to go"));
+                }
+                bar.set_position((share * PARTS) as u64);
+            }
+        }
+        News::Ends => {
+            if let Some(bar) = bar.take() {
+                let (text, seconds) = (bar.message(), bar.elapsed().as_secs_f64());
+                bar.finish_and_clear();
+                if !bar.is_hidden() {
+                    notice(&format!("{text}: {seconds:.1} s"));
+                }
+            }
+        }
+        News::Begins(text) if !SHOWN.is_hidden() => {
+            // What it replaces has failed.
+            bar = None;
+            let begun = shown(ProgressBar::no_length().with_message(text.to_owned()));
+            begun.set_style(style("{spinner} {msg}, {elapsed}"));
+            bar = Some(begun);
+        }
+        News::Begins(text) | News::Note(text) => notice(text),
+    }
+}
+
+fn shown(bar: ProgressBar) -> ProgressBar {
+    let bar = SHOWN.add(bar.with_finish(ProgressFinish::AndClear));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Tells what is worth to be known while it runs.
+pub(super) fn notice(text: &str) {
+    if !is_quiet() {
+        complain(text);
+    }
+}
+
+/// Prints to the standard error; a terminal that is gone is no reason to end otherwise.
+pub(super) fn complain(text: &str) {
+    aside(|| {
+        let _ = writeln!(std::io::stderr(), "mdlab: {text}");
+    });
+}
+
+/// Does something to the terminal while no bar is in it.
+pub(super) fn aside<T>(act: impl FnOnce() -> T) -> T {
+    SHOWN.suspend(act)
+}
