@@ -15,6 +15,7 @@ use progress::complain;
 mod attempt;
 mod bisect;
 mod compare;
+mod disks;
 mod doctor;
 mod grid;
 mod interrupt;
@@ -27,6 +28,7 @@ mod prove;
 mod report;
 mod run;
 mod scenarios;
+mod shell;
 mod snapshots;
 mod trace;
 
@@ -49,6 +51,8 @@ struct Cli {
 enum Command {
     /// Records command lines in a fresh machine, and shows what md did.
     Trace(trace::Trace),
+    /// Is a shell in a fresh machine, that shows what md did after each line.
+    Shell(shell::Shell),
     /// Runs the scenarios of the workspace around the current folder.
     Run(run::Run),
     /// Runs the scenarios on every kernel with every mdadm.
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
     }
     let outcome = match command {
         Command::Trace(trace) => trace.run(),
+        Command::Shell(shell) => shell.run(),
         Command::Run(run) => run.run(),
         Command::Matrix(matrix) => matrix.run(),
         Command::Bisect(bisect) => bisect.run(),

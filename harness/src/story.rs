@@ -11,7 +11,7 @@ use crate::redaction::Redaction;
 
 const TITLE: Style = Style::new().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
-const KERNEL: Style = AnsiColor::Yellow.on_default();
+pub(crate) const KERNEL: Style = AnsiColor::Yellow.on_default();
 const UEVENT: Style = AnsiColor::Green.on_default();
 const LATER: Style = Style::new().dimmed();
 
@@ -47,6 +47,13 @@ impl<'a> Story<'a> {
             before = Some(after);
         }
         text
+    }
+
+    /// The last step alone, as [`Story::text`] shows it.
+    pub(crate) fn last_step(&self) -> String {
+        let Some((last, before)) = self.recording.steps.split_last() else { return String::new() };
+        let since = before.iter().rev().find_map(|step| step.events.last()).map(|event| event.at);
+        self.step(last, since)
     }
 
     /// For programs: the channels of each step, line by line, and the joined story.

@@ -79,7 +79,7 @@ fn disks_are_as_many_and_as_large_as_was_asked() {
     assert!(story.lines().any(|line| line.trim() == "6144"), "{story}");
     ends(mdlab(&["trace", "--disks", "0", "cat /proc/mdstat"]), 0);
     let (_, error) = ends(mdlab(&["trace", "--disks", "100", "true"]), 2);
-    assert!(error.contains("expected 1 to 32 devices"), "{error}");
+    assert!(error.contains("expected at most 32, and 128 MiB in all"), "{error}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn what_makes_no_sense_is_refused() {
         (&["trace", "--accel", "xen", "true"], "expected `auto`, `tcg` or `kvm`"),
         (&["trace", "--seed", "x", "true"], "expected a seed from 0 to 18446744073709551615, got `x`"),
         (&["trace", "--size", "ten", "true"], "expected a size such as `10M`"),
-        (&["trace", "--size", "1G", "true"], "attach `2` loop devices of `1073741824` bytes"),
+        (&["trace", "--size", "1G", "true"], "attach 2 disks of 1073741824 bytes: expected at most 32"),
         (&["trace", "it's"], "split `it's` into words"),
         (&["trace", " "], "expected a command line, got an empty one"),
         (&["trace"], "required arguments"),

@@ -7,6 +7,7 @@ use clap::Args;
 use mdlab_protocol::Exit;
 use mdlab_vm::Digest;
 
+use super::disks::Disks;
 use super::progress::{complain, telling};
 use super::{Machine, print};
 use crate::choice::Choice;
@@ -32,12 +33,8 @@ pub(super) struct Trace {
     /// Answers prompts: whatever a command asks is answered with this line.
     #[arg(long, value_name = "TEXT", default_value = "y")]
     stdin: String,
-    /// Disks to attach as /dev/loop0, /dev/loop1 and so on.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    disks: u32,
-    /// Size of each disk: bytes, or with K, M or G. They lie in the guest's memory: 128 MiB hold all of them together.
-    #[arg(long, default_value = "10M", value_parser = size)]
-    size: u64,
+    #[command(flatten)]
+    disks: Disks,
     /// Bring a file into the guest before the first command: `HOST:GUEST`, both paths. It may be a program or a kernel module.
     #[arg(long, value_name = "HOST:GUEST", value_parser = put)]
     put: Vec<(PathBuf, String)>,
@@ -52,6 +49,7 @@ pub(super) struct Trace {
 impl Trace {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let lines: Vec<Vec<String>> = self.commands.iter().map(|line| words(line)).collect::<Result<_, _>>()?;
+        self.disks.check()?;
         let choice = self.machine.choice()?;
         // Read before anything boots, which takes longer.
         let files = self.put.iter().map(|(host, guest)| Ok((guest.as_str(), file(host)?)));
@@ -87,16 +85,14 @@ impl Trace {
     /// The command line that does the same.
     fn again(&self, choice: &Choice) -> String {
         let commands = shell_words::join(&self.commands);
-        let (disks, size, stdin) = (self.disks, self.size, shell_words::quote(&self.stdin));
+        let (Disks { disks, size }, stdin) = (&self.disks, shell_words::quote(&self.stdin));
         let put = self.put.iter().map(|(host, guest)| format!("{}:{guest}", host.display()));
         let put: String = put.map(|files| format!("--put {} ", shell_words::quote(&files))).collect();
         format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {put}{commands}", choice.options())
     }
 
     fn record(&self, session: &mut Session, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
-        if self.disks > 0 {
-            session.attach(self.disks, self.size)?;
-        }
+        self.disks.attach(session)?;
         for (guest, bytes) in files {
             session.put(guest, bytes)?;
         }
@@ -164,30 +160,4 @@ fn put(text: &str) -> Result<(PathBuf, String), String> {
     let (host, guest) = paths.ok_or_else(|| format!("expected `HOST:GUEST` such as `tool:/tmp/tool`, got `{text}`"))?;
     let host = std::path::absolute(host).map_err(|error| error.to_string())?;
     Ok((host, guest.to_owned()))
-}
-
-/// A size: `10M` is ten mebibytes.
-fn size(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.chars().last() {
-        Some('K' | 'k') => (&text[..text.len() - 1], 10),
-        Some('M' | 'm') => (&text[..text.len() - 1], 20),
-        Some('G' | 'g') => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let number: Option<u64> = digits.parse().ok();
-    let bytes = number.and_then(|number| number.checked_mul(1 << shift)).filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| format!("expected a size such as `10M` or `512K`, got `{text}`"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_powers_of_two() {
-        assert_eq!((size("10M"), size("4k"), size("1G"), size("512")), (Ok(10 << 20), Ok(4096), Ok(1 << 30), Ok(512)));
-        for text in ["", "M", "0", "ten", "-1", "99999999999G"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 }

@@ -1,0 +1,170 @@
+//! `mdlab shell`: a machine at one's fingertips.
+
+mod line;
+mod record;
+
+use clap::Args;
+use mdlab_protocol::{Exit, What};
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+
+use super::disks::Disks;
+use super::progress::{complain, telling};
+use super::{Machine, print};
+use crate::channel::Channel;
+use crate::failure::{Class, Failure};
+use crate::laboratory::Laboratory;
+use crate::printable::printable;
+use crate::redaction::Redaction;
+use crate::session::Session;
+use crate::story::{KERNEL, Story};
+use line::Line;
+use record::Record;
+
+/// Is a shell in a fresh machine with loop devices and md at hand, that shows what the kernel said after each line.
+///
+/// The machine stands still while nobody does anything. What is typed is run as by `sh`, one line at a time; `cd` holds, variables
+/// do not. `.help` lists what else there is.
+///
+/// Example: mdlab shell --kernel debian:sid --disks 4; mdlab shell --record survives_a_lost_disk
+#[derive(Args)]
+pub(super) struct Shell {
+    #[command(flatten)]
+    machine: Machine,
+    #[command(flatten)]
+    disks: Disks,
+    /// Answers prompts: whatever a command asks is answered with this line.
+    #[arg(long, value_name = "TEXT", default_value = "y")]
+    stdin: String,
+    /// Write what was typed as a scenario of this name: its source and its snapshots, into a folder of that name.
+    #[arg(long, value_name = "NAME", value_parser = record::name)]
+    record: Option<String>,
+}
+
+const HELP: &str = "\
+  .story             all that the last line did: system calls, kernel messages, uevents
+  .syscalls .dmesg .uevents .superblock .state
+                     one channel of it, as a snapshot has it
+  .wait              let md come to rest: no resync, recovery or reshape is left
+  .help              this
+  .quit              the end, as Ctrl-D
+";
+
+const PROMPT: &str = "mdlab# ";
+
+impl Shell {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        self.disks.check()?;
+        let choice = self.machine.choice()?;
+        let record = self.record.as_deref().map(Record::begin).transpose()?;
+        let laboratory = Laboratory::open(&choice, &mut telling())?;
+        let mut session = laboratory.fork()?;
+        self.disks.attach(&mut session)?;
+        let mut prompt = Prompt { shell: self, session, folder: None, record, last: None, gone: false };
+        print(&format!(
+            "{}; {} disks; .help lists what there is beside commands\n",
+            laboratory.machine(),
+            self.disks.disks
+        ))?;
+        prompt.converse()
+    }
+}
+
+/// A conversation.
+struct Prompt<'a> {
+    shell: &'a Shell,
+    session: Session,
+    /// Where `cd` has led.
+    folder: Option<String>,
+    record: Option<Record>,
+    /// What has gone wrong last; it decides how the shell ends.
+    last: Option<Failure>,
+    /// The machine has nothing to say any more.
+    gone: bool,
+}
+
+impl Prompt<'_> {
+    fn converse(&mut self) -> Result<(), Failure> {
+        let failed = |error: ReadlineError| Failure::infra(format!("read a line: {error}"));
+        let mut editor = DefaultEditor::new().map_err(failed)?;
+        loop {
+            let typed = match editor.readline(PROMPT) {
+                Ok(typed) => typed,
+                Err(ReadlineError::Interrupted) => continue,
+                Err(ReadlineError::Eof) => break,
+                Err(error) => return Err(failed(error)),
+            };
+            // A line without a place in it is a line all the same.
+            let _ = editor.add_history_entry(&typed);
+            match Line::read(&typed, self.folder.as_deref()) {
+                Ok(Line::Nothing) => {}
+                Ok(Line::Quit) => break,
+                Ok(Line::Help) => print(HELP)?,
+                Ok(Line::Story) => print(&Story::raw(self.session.recording()).last_step())?,
+                Ok(Line::Show(channel)) => self.show(channel)?,
+                Ok(Line::Folder(folder)) => self.folder = folder,
+                Ok(Line::Wait) => self.step("wait", |session| session.settle(true))?,
+                Ok(Line::Run(argv)) => self.run(&argv, &typed)?,
+                Err(why) => complain(&why),
+            }
+            if self.gone {
+                break;
+            }
+        }
+        self.end()
+    }
+
+    fn run(&mut self, argv: &[String], typed: &str) -> Result<(), Failure> {
+        let answer = self.shell.stdin.clone();
+        let label = typed.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+        self.step(&label, |session| {
+            let command = session.run(argv, Some(&answer))?;
+            let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
+            let ending = if command.exit == Some(Exit::Status(0)) { String::new() } else { command.ending() + "\n" };
+            print(&(printable(&String::from_utf8_lossy(&said)).into_owned() + &ending))
+        })
+    }
+
+    /// Does something as a step, and shows what the kernel said meanwhile.
+    fn step(&mut self, label: &str, act: impl FnOnce(&mut Session) -> Result<(), Failure>) -> Result<(), Failure> {
+        let before = self.session.recording().steps.len();
+        let did = act(&mut self.session);
+        // A command that did not end has left something to see; a kernel that failed has not.
+        self.gone = did.as_ref().is_err_and(|failure| !matches!(failure.class, Class::Tool | Class::Usage));
+        let ended = if self.gone { Ok(()) } else { self.session.end_step(label).map(drop) };
+        for event in self.session.evidence(label, false).steps.iter().skip(before).flat_map(|step| &step.events) {
+            if let What::Kernel(message) = &event.what {
+                print(&format!("{KERNEL}    kernel: {}{KERNEL:#}\n", printable(&message.text)))?;
+            }
+        }
+        if let Err(failure) = did.and(ended).map_err(|failure| self.session.blame(failure)) {
+            // What a kernel has reported once stands, whatever is done afterwards.
+            if self.last.as_ref().is_none_or(|last| last.message != failure.message) {
+                complain(&failure.to_string());
+            }
+            self.last = Some(failure);
+        }
+        Ok(())
+    }
+
+    fn show(&self, channel: Channel) -> Result<(), Failure> {
+        let steps = &self.session.recording().steps;
+        let render = |count: usize| channel.render(&steps[..count], &Redaction::none());
+        let before = render(steps.len().saturating_sub(1));
+        print(&render(steps.len())[before.len()..])
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        if let Some(record) = &self.record {
+            let typed = record.write(self.session.recording(), &self.shell.disks)?;
+            print(&typed)?;
+        }
+        match self.last.take() {
+            // It has been told.
+            Some(failure) if failure.class != Class::Tool => {
+                Err(Failure::new(failure.class, format!("the shell ends as something failed: {}", failure.message)))
+            }
+            _ => self.session.end(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What was typed, as a scenario: its source, and the snapshots that hold for it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use mdlab_protocol::Exit;
+
+use crate::channel::Channel;
+use crate::cli::disks::Disks;
+use crate::failure::Failure;
+use crate::folder;
+use crate::recording::{Command, Recording, Step};
+use crate::redaction::Redaction;
+use crate::snapshot::Since;
+
+/// Where it is written.
+pub(super) struct Record {
+    name: String,
+    folder: PathBuf,
+}
+
+/// A name that a function may have.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && text.chars().all(fits) {
+        Ok(text.into())
+    } else {
+        Err("expected a name such as `loses_a_disk`".into())
+    }
+}
+
+impl Record {
+    /// Makes the folder, before anything is typed that could be lost.
+    pub(super) fn begin(name: &str) -> Result<Self, Failure> {
+        let folder = PathBuf::from(name);
+        fs::create_dir(&folder)
+            .map_err(|error| Failure::usage(format!("make the folder `{name}` for what is typed: {error}")))?;
+        Ok(Self { name: name.into(), folder })
+    }
+
+    /// Writes all of it, and says what to do with it.
+    pub(super) fn write(&self, recording: &Recording, disks: &Disks) -> Result<String, Failure> {
+        let recording = labelled(recording);
+        let source = self.folder.join("scenario.rs");
+        folder::write_whole(&source, self.source(&recording.steps, disks).as_bytes())?;
+        let snapshots = self.folder.join("snapshots").join(&self.name);
+        let snapshots = folder::make(snapshots)?;
+        let redaction = Redaction::of(&recording);
+        for channel in Channel::ALL {
+            let text = channel.render(&recording.steps, &redaction);
+            let path = snapshots.join(format!("{}.snap", Since::EVER.name(channel)));
+            folder::write_whole(
+                &path,
+                format!("---\nsource: {}\n---\n{}", source.display(), text.trim_end()).as_bytes(),
+            )?;
+        }
+        let name = &self.name;
+        Ok(format!(
+            "the scenario `{name}` is written: paste `{}` into a file of scenarios, `scenarios/FILE.rs`, and move\n\
+             `{}` to `scenarios/snapshots/FILE/`; then: mdlab run {name}\n",
+            source.display(),
+            snapshots.display()
+        ))
+    }
+
+    fn source(&self, steps: &[Step], disks: &Disks) -> String {
+        let mut text = format!("/// What this shows.\n#[rstest]\nfn {}(mut guest: Guest) {{\n", self.name);
+        if disks.disks > 0 {
+            let size = match disks.size % (1 << 20) {
+                0 => format!("mib({})", disks.size >> 20),
+                _ => disks.size.to_string(),
+            };
+            text.push_str(&format!("    guest.loops({}, {size});\n\n", disks.disks));
+        }
+        for step in steps {
+            let act = match &step.commands[..] {
+                [] => "g.wait_idle()".to_owned(),
+                [command] => run(command),
+                commands => {
+                    format!("{{ {} }}", commands.iter().map(|one| run(one) + ";").collect::<Vec<_>>().join(" "))
+                }
+            };
+            text.push_str(&format!("    guest.step({:?}, |g| {act});\n", step.label));
+        }
+        text + "\n    assert_story!(guest);\n}\n"
+    }
+}
+
+/// A command as a scenario runs it.
+fn run(command: &Command) -> String {
+    let run = match &command.answer {
+        Some(answer) => format!("g.run_answering({:?}, {answer:?})", command.line()),
+        None => format!("g.run({:?})", command.line()),
+    };
+    if command.exit == Some(Exit::Status(0)) { run } else { format!("g.refused(|g| {run})") }
+}
+
+/// Steps with names of their own.
+fn labelled(recording: &Recording) -> Recording {
+    let mut recording = recording.clone();
+    for at in 0..recording.steps.len() {
+        let label = recording.steps[at].label.clone();
+        let before = recording.steps[..at].iter().filter(|step| is_of(&step.label, &label)).count();
+        if before > 0 {
+            recording.steps[at].label = format!("{label} ({})", before + 1);
+        }
+    }
+    recording
+}
+
+/// Whether a label is this one, with a number or without.
+fn is_of(label: &str, wanted: &str) -> bool {
+    label == wanted || label.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(" ("))
+}

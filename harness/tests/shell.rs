@@ -1,0 +1,87 @@
+//! `mdlab shell`: what is typed is done, what the kernel says of it is shown, and a scenario is left of it that holds.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Output;
+
+mod foreign;
+
+use foreign::{alone, lay_out, mdlab, printed};
+
+/// Types lines into a shell.
+fn types(folder: &Path, arguments: &[&str], lines: &[&str]) -> Output {
+    let typed = folder.join("typed");
+    std::fs::write(&typed, lines.join("\n")).unwrap();
+    mdlab(folder).arg("shell").args(arguments).stdin(File::open(typed).unwrap()).output().unwrap()
+}
+
+#[test]
+fn what_was_typed_is_a_scenario() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let lines = [
+        "mdadm --create /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1",
+        ".wait",
+        "cat /proc/mdstat | head -2",
+        ".dmesg",
+        "cd /sys/block/md0/md",
+        "cat level nothing",
+        ".nonsense",
+        "cd",
+        "mdadm --stop /dev/md0",
+        ".story",
+        "mdadm --stop /dev/md0",
+    ];
+    let shell = types(folder.path(), &["--record", "makes_a_mirror"], &lines);
+    let told = printed(&shell);
+    assert!(shell.status.success(), "{told}");
+    for said in [
+        "mdadm: array /dev/md0 started.\n    kernel: md/raid1:md0: not clean",
+        "    kernel: md: md0: resync done.\n",
+        "md0 : active raid1 loop1[1] loop0[0]\n## cat /proc/mdstat\n",
+        "raid1\ncat: nothing: No such file or directory\nexit 1\n",
+        "mdlab: `.nonsense` is nothing that this shell knows",
+        "ioctl(3</dev/md0>, STOP_ARRAY) = 0\n",
+        "mdadm: error opening /dev/md0: No such file or directory\nexit 1\n",
+        "the scenario `makes_a_mirror` is written: ",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+
+    // As it says.
+    let source = std::fs::read_to_string(folder.path().join("makes_a_mirror/scenario.rs")).unwrap();
+    let source = format!("use mdlab::{{Guest, assert_story, mib}};\n{}", source.replace("#[rstest]", "#[test]"));
+    let source = source.replace("(mut guest: Guest) {", "() {\n    let mut guest = Guest::fork();");
+    std::fs::write(folder.path().join("tests/typed.rs"), source).unwrap();
+    std::fs::create_dir(folder.path().join("snapshots")).unwrap();
+    let snapshots = folder.path().join("makes_a_mirror/snapshots/makes_a_mirror");
+    std::fs::rename(snapshots, folder.path().join("snapshots/makes_a_mirror")).unwrap();
+    let run = mdlab(folder.path()).args(["run", "makes_a_mirror"]).env("INSTA_UPDATE", "no").output().unwrap();
+    assert!(run.status.success() && printed(&run).contains("\n1 pass in "), "{}", printed(&run));
+}
+
+#[test]
+fn a_shell_ends_with_its_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = types(folder.path(), &[], &["echo c > /proc/sysrq-trigger", "echo not run"]);
+    assert_eq!(shell.status.code(), Some(3), "{}", printed(&shell));
+    assert!(printed(&shell).contains("kernel: the kernel panicked: not syncing: sysrq triggered crash"));
+    assert!(!printed(&shell).contains("not run"), "{}", printed(&shell));
+
+    // Nothing that was there is written over, and nothing is booted for what makes no sense.
+    std::fs::create_dir(folder.path().join("there")).unwrap();
+    for (arguments, expected) in [
+        (&["--record", "there"][..], "make the folder `there` for what is typed: File exists"),
+        (&["--record", "No Name"], "expected a name such as `loses_a_disk`"),
+        (
+            &["--disks", "20", "--size", "10M"],
+            "attach 20 disks of 10485760 bytes: expected at most 32, and 128 MiB in all",
+        ),
+    ] {
+        let shell = types(folder.path(), arguments, &[]);
+        assert_eq!(shell.status.code(), Some(2), "{}", printed(&shell));
+        assert!(printed(&shell).contains(expected), "{}", printed(&shell));
+    }
+}
