@@ -17,6 +17,7 @@ mod bisect;
 mod compare;
 mod disks;
 mod doctor;
+mod gdb;
 mod grid;
 mod interrupt;
 mod kernel;
@@ -63,6 +64,8 @@ enum Command {
     Bisect(bisect::Bisect),
     /// Runs scenarios again and again, and compares the raw recordings.
     Prove(prove::Prove),
+    /// Stops a scenario at a step, and attaches gdb to its kernel.
+    Gdb(gdb::Gdb),
     /// Writes what the last run came to as a page, or for another program.
     Report(report::Report),
     /// Prints the history of snapshots, and keeps them tidy.
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Bisect(bisect) => bisect.run(),
         Command::Compare(compare) => compare.run(),
         Command::Prove(prove) => prove.run(),
+        Command::Gdb(gdb) => gdb.run(),
         Command::Report(report) => report.run(),
         Command::Snapshots(snapshots) => snapshots.run(),
         Command::Kernel(kernel) => kernel.run(),

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod data;
+pub(crate) mod debugger;
 mod end;
 mod faults;
 mod files;
@@ -65,7 +66,7 @@ impl Guest {
         let title = Title::of_thread();
         let made = choice().and_then(|choice| {
             let laboratory = Laboratory::open(&choice, &mut plainly("mdlab"))?;
-            let session = laboratory.fork()?;
+            let session = debugger::fork(&laboratory, &title)?;
             Ok((hesitating(session)?, choice))
         });
         heed_panics();
@@ -105,6 +106,8 @@ impl Guest {
         self.stray = self.stray();
         self.place = (format!("step `{label}`"), Some(Location::caller()));
         self.under_way = UnderWay::Step(label.into());
+        let outcome = debugger::stop_at(label, &self.title, &mut self.session);
+        self.expect(outcome);
         act(self);
         let outcome = self.session.end_step(label).map(drop);
         self.expect(outcome);

@@ -1,9 +1,12 @@
 //! A kept machine with an mdadm in it, ready to be forked.
 
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use mdlab_protocol::{Reply, decode};
-use mdlab_vm::{Cache, Digest, Error, Kept, Kernel, KernelSource, Limits, Made, News, Notice, Qemu, Recipe, Report};
+use mdlab_vm::{
+    Cache, Digest, Error, Fork, Kept, Kernel, KernelSource, Limits, Made, News, Notice, Qemu, Recipe, Report,
+};
 
 use crate::choice::Choice;
 use crate::failure::{Class, Evidence, Failure};
@@ -52,11 +55,20 @@ impl Laboratory {
 
     /// Starts a fork.
     pub fn fork(&self) -> Result<Session, Failure> {
-        let mut session = Session::begin(self.kept.fork()?, self.machine.clone())?;
+        self.begin(self.kept.fork()?)
+    }
+
+    fn begin(&self, fork: Fork) -> Result<Session, Failure> {
+        let mut session = Session::begin(fork, self.machine.clone())?;
         if let Some(seed) = self.seed {
             session.seed(seed)?;
         }
         Ok(session)
+    }
+
+    /// Starts a fork to which gdb can come by this socket.
+    pub(crate) fn fork_for_debugger(&self, socket: UnixListener) -> Result<Session, Failure> {
+        self.begin(self.kept.fork_for_debugger(socket)?)
     }
 
     /// The machine.

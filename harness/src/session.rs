@@ -193,6 +193,17 @@ impl Session {
         }
     }
 
+    /// Stops the guest, and has `meanwhile` done; a debugger has it go on.
+    pub(crate) fn stop(&mut self, meanwhile: impl FnOnce()) -> Result<(), Failure> {
+        let bytes = encode(&Request::Stop).map_err(|error| Failure::usage(format!("ask the guest: {error}")))?;
+        self.fork.answer_and_stop(bytes).map_err(|error| self.enrich(error))?;
+        meanwhile();
+        match self.receive()?.0 {
+            Reply::Ready { .. } => Ok(()),
+            other => Err(self.unexpected("go on", &other)),
+        }
+    }
+
     /// Looks at the arrays and their members.
     pub fn observe(&mut self) -> Result<Observation, Failure> {
         match self.ask(Request::Observe)? {

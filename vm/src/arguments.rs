@@ -14,6 +14,8 @@ pub(crate) const MEMORY: u32 = 6;
 pub(crate) const MAILBOX: u32 = 7;
 /// The device state, in a fork.
 pub(crate) const STATE: u32 = 8;
+/// Where a debugger may come to, in a fork that waits for one.
+pub(crate) const DEBUGGER: u32 = 9;
 /// The kernel and its initial RAM disk, in a boot.
 pub(crate) const KERNEL: u32 = 8;
 pub(crate) const RAM_DISK: u32 = 9;
@@ -43,6 +45,16 @@ pub(crate) fn fork(accel: Accel) -> Vec<String> {
         ("-incoming", format!("fd:{STATE}")),
         // `xen-save-devices-state` writes no such section.
         ("-global", "migration.send-configuration=off".into()),
+    ]));
+    arguments
+}
+
+/// A fork to which a debugger may come (QEMU's gdbstub), at any time, by a socket that listens already.
+pub(crate) fn debugged_fork(accel: Accel) -> Vec<String> {
+    let mut arguments = fork(accel);
+    arguments.extend(options([
+        ("-chardev", format!("socket,id=debugger,fd={DEBUGGER},server=on,wait=off")),
+        ("-gdb", "chardev:debugger".into()),
     ]));
     arguments
 }
@@ -146,5 +158,6 @@ mod tests {
         insta::assert_snapshot!("boot-tcg", lines(boot(Accel::Tcg)));
         insta::assert_snapshot!("boot-kvm", lines(boot(Accel::Kvm)));
         insta::assert_snapshot!("fork-tcg", lines(fork(Accel::Tcg)));
+        insta::assert_snapshot!("debugged-fork-kvm", lines(debugged_fork(Accel::Kvm)));
     }
 }

@@ -40,6 +40,16 @@ impl Fork {
         self.machine.answer(payload)
     }
 
+    /// Answers the guest's call with what makes it stop its machine as if it were to be kept, and returns once it has stopped. A
+    /// debugger can have it go on.
+    pub fn answer_and_stop(&mut self, payload: Vec<u8>) -> Result<()> {
+        self.machine.answer(payload)?;
+        match self.machine.wait(self.limit)? {
+            Call::Keep => Ok(()),
+            Call::Message(_) => Err(Error::infra("the guest was told to stop, and goes on")),
+        }
+    }
+
     /// The end of what the kernel has printed on its console since the fork.
     pub fn console(&self) -> String {
         self.machine.console()

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use crate::accel::Accel;
@@ -29,9 +31,21 @@ impl Kept {
 
     /// Starts a fork. No memory is copied: all forks share the pages of the kept one until they write to them.
     pub fn fork(&self) -> Result<Fork> {
-        let Stored { memory, mailbox, state, sequence, .. } = &self.stored;
-        let machine = start(&self.qemu, self.accel, [memory, mailbox, state], *sequence)?;
+        let machine = start(&self.qemu, &arguments::fork(self.accel), self.files(), self.stored.sequence, None)?;
         Ok(Fork::new(machine, self.limit))
+    }
+
+    /// Starts a fork to which gdb can come by this socket, `target remote PATH`: it stops then, whatever it does. Who debugs takes
+    /// time, so nothing bounds how long its guest may take.
+    pub fn fork_for_debugger(&self, socket: UnixListener) -> Result<Fork> {
+        let arguments = arguments::debugged_fork(self.accel);
+        let machine = start(&self.qemu, &arguments, self.files(), self.stored.sequence, Some(socket.into()))?;
+        Ok(Fork::new(machine, DEBUGGING))
+    }
+
+    /// Its memory, its mailbox and the state of its devices.
+    fn files(&self) -> [&File; 3] {
+        [&self.stored.memory, &self.stored.mailbox, &self.stored.state]
     }
 
     /// How it runs.
@@ -50,15 +64,25 @@ impl Kept {
     }
 }
 
+/// How long somebody may sit before a debugger: for ever, so to speak.
+const DEBUGGING: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Starts a fork from a kept machine's memory, mailbox and device state; `sequence` frames were sent before it was kept.
-pub(crate) fn start(qemu: &Qemu, accel: Accel, kept: [&File; 3], sequence: u64) -> Result<Machine> {
+pub(crate) fn start(
+    qemu: &Qemu,
+    arguments: &[String],
+    kept: [&File; 3],
+    sequence: u64,
+    debugger: Option<OwnedFd>,
+) -> Result<Machine> {
     let [memory, mailbox, state] = kept;
     let mailbox = copy(mailbox).doing("copy the kept mailbox")?;
     // QEMU reads the state from its descriptor, whose position it would share with other forks.
     let state = copy(state).doing("copy the kept state")?;
     let memory = crate::process::share(memory)?;
     let begin = (sequence, Class::Kernel);
-    Machine::start(qemu, &arguments::fork(accel), memory, &mailbox, vec![state.into()], begin)
+    let others = [Some(state.into()), debugger].into_iter().flatten().collect();
+    Machine::start(qemu, arguments, memory, &mailbox, others, begin)
 }
 
 /// Copies a file into memory.

@@ -118,7 +118,7 @@ impl Recipe<'_> {
         for _ in 0..MAX_BOOTS {
             let image = self.boot(Accel::Tcg)?;
             let files = [&image.memory, &image.mailbox, &image.state];
-            let mut fork = kept::start(&self.qemu, Accel::Tcg, files, image.sequence)?;
+            let mut fork = kept::start(&self.qemu, &arguments::fork(Accel::Tcg), files, image.sequence, None)?;
             fork.wait(self.limits.call)?;
             if fork.ring_ticks() > STILL {
                 return Ok(image);

@@ -24,7 +24,7 @@ impl Link {
         Self { guest, word: Deadline::after(Duration::MAX) }
     }
 
-    /// Asks to be kept; every fork returns from here.
+    /// Asks to be kept; every fork returns from here. A fork that asks stops, and returns when a debugger has it go on.
     pub(crate) fn keep(&mut self) -> Result<(), Failure> {
         self.guest.keep().attempt(|| "ask the host to keep the machine".into())?;
         self.word = Deadline::after(WORD);

@@ -52,6 +52,10 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
         Request::Observe => observe::observe(&machine.loops).map(Reply::Observed),
         Request::Rest { hanging } => rest::rest(machine, hanging.as_deref()),
+        Request::Stop => {
+            machine.link.keep()?;
+            ready()
+        }
         Request::Continue => Err(Failure::new("go on", "no part of a recording was sent")),
     }
 }

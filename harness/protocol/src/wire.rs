@@ -6,7 +6,7 @@ use crate::{Event, Exit, Observation, Output};
 
 /// Version of the messages; the first byte of each. Agent and host are built from one source, so another version means
 /// that something is broken, never that something must be negotiated.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// The most bytes of one message. It fits the mailbox with room to spare; longer recordings come in parts.
 pub const MAX_MESSAGE: usize = 480 * 1024;
@@ -91,6 +91,8 @@ pub enum Request {
     },
     /// Go on: the answer to [`Reply::Recorded`].
     Continue,
+    /// Stop the machine, for a debugger that lets it go on. Answered by [`Reply::Ready`] then.
+    Stop,
 }
 
 /// A command line to run in the guest.

@@ -63,6 +63,22 @@ pub(super) fn list(shell: &Shell, filter: Option<&str>) -> Result<Vec<Scenario>,
     }
 }
 
+/// The one scenario that this names: all of its name, or a part that no other has.
+pub(super) fn only(shell: &Shell, name: &str) -> Result<Scenario, Failure> {
+    let mut found = list(shell, Some(name))?;
+    if let Some(exact) = found.iter().position(|scenario| scenario.name == name) {
+        return Ok(found.swap_remove(exact));
+    }
+    match found.len() {
+        1 => Ok(found.swap_remove(0)),
+        count => {
+            let names = found.iter().take(8).map(|scenario| format!("\n  {}", scenario.name));
+            let (names, more) = (names.collect::<String>(), if count > 8 { "\n  ..." } else { "" });
+            Err(Failure::usage(format!("expected the name of one scenario, got a part of {count}:{names}{more}")))
+        }
+    }
+}
+
 /// Builds the scenarios, and lists all of them: also those that are not run unless they are asked for.
 pub(super) fn list_all(shell: &Shell) -> Result<Vec<Scenario>, Failure> {
     listed(shell, &Members::of(shell)?, &["--run-ignored", "all", "--ignore-default-filter"]).map(|list| read(&list))

@@ -14,7 +14,7 @@ pub(super) struct Title {
     /// The test.
     pub(super) test: String,
     /// Which of the test's guests, from 1 on.
-    number: u32,
+    pub(super) number: u32,
 }
 
 impl Title {

@@ -1,0 +1,41 @@
+//! `mdlab gdb`: a scenario stops at a step, and gdb finds the functions of the kernel and of md's modules.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
+mod foreign;
+
+use foreign::{alone, lay_out, mdlab, printed};
+
+#[test]
+fn a_step_is_debugged() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let gdb = |arguments: &[&str]| {
+        let mut command = mdlab(folder.path());
+        command.arg("gdb").args(arguments).env("TOOL", "mdadm --fail /dev/md0 /dev/loop0").output().unwrap()
+    };
+    let commands = ["-batch", "-ex", "break raid1_error", "-ex", "continue", "-ex", "info registers rip"];
+    let found = gdb(&[&["runs_a_tool", "--step", "run", "--"], &commands[..]].concat());
+    let told = printed(&found);
+    assert!(found.status.success(), "{told}");
+    for said in [
+        "mdlab: `runs_a_tool` is before `run`; `continue` has it go on\n",
+        "\nBreakpoint 1, 0xffffffffc0",
+        " in raid1_error ()\n",
+        " <raid1_error>\n",
+        "\n`runs_a_tool` went on to its end\n",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+
+    let nowhere = gdb(&["runs_a_tool", "--step", "walk"]);
+    assert_eq!(nowhere.status.code(), Some(2), "{}", printed(&nowhere));
+    assert!(
+        printed(&nowhere).contains("`runs_a_tool` ended, and never came to a step `walk`"),
+        "{}",
+        printed(&nowhere)
+    );
+    let several = gdb(&["as"]);
+    assert_eq!(several.status.code(), Some(2), "{}", printed(&several));
+    assert!(printed(&several).contains("expected the name of one scenario, got a part of "), "{}", printed(&several));
+}
