@@ -23,9 +23,11 @@ mod interrupt;
 mod kernel;
 mod kernels;
 mod matrix;
+mod pack;
 mod pool;
 mod progress;
 mod prove;
+mod replay;
 mod report;
 mod run;
 mod scenarios;
@@ -64,6 +66,10 @@ enum Command {
     Bisect(bisect::Bisect),
     /// Runs scenarios again and again, and compares the raw recordings.
     Prove(prove::Prove),
+    /// Runs a scenario, and packs all that it takes to see the same again into one file.
+    Pack(pack::PackUp),
+    /// Shows a packed run, the same to the byte.
+    Replay(replay::Replay),
     /// Stops a scenario at a step, and attaches gdb to its kernel.
     Gdb(gdb::Gdb),
     /// Writes what the last run came to as a page, or for another program.
@@ -124,6 +130,8 @@ pub fn main() -> ExitCode {
         Command::Bisect(bisect) => bisect.run(),
         Command::Compare(compare) => compare.run(),
         Command::Prove(prove) => prove.run(),
+        Command::Pack(pack) => pack.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Gdb(gdb) => gdb.run(),
         Command::Report(report) => report.run(),
         Command::Snapshots(snapshots) => snapshots.run(),

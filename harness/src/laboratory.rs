@@ -1,25 +1,31 @@
 //! A kept machine with an mdadm in it, ready to be forked.
 
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::Duration;
 
 use mdlab_protocol::{Reply, decode};
 use mdlab_vm::{
-    Cache, Digest, Error, Fork, Kept, Kernel, KernelSource, Limits, Made, News, Notice, Qemu, Recipe, Report,
+    AccelChoice, Cache, Digest, Error, Fork, Kept, Kernel, KernelSource, Limits, Made, News, Notice, Qemu, Recipe,
+    Report,
 };
 
 use crate::choice::Choice;
+use crate::conversation::Conversation;
 use crate::failure::{Class, Evidence, Failure};
 use crate::folder;
 use crate::recording::MachineId;
 use crate::session::Session;
-use crate::userland::Userland;
+use crate::userland::{AGENT, Userland};
 use crate::watch;
 
 /// A kept machine, made of what a [`Choice`] names.
 pub struct Laboratory {
     kept: Kept,
     machine: MachineId,
+    /// The kernel and the mdadm, as they were named.
+    names: [String; 2],
+    recipe: String,
     seed: Option<u64>,
 }
 
@@ -33,19 +39,59 @@ impl Laboratory {
 
     /// Like [`Laboratory::open`], in another cache than the user's.
     pub fn open_in(cache: &Cache, choice: &Choice, notice: Notice) -> Result<Self, Failure> {
-        let qemu = Qemu::find()?;
-        let (kernel, userland) = Self::fetch(cache, choice, notice)?;
-        let ram_disk = || userland.ram_disk(cache, &kernel);
+        Self::with_agent(cache, choice, AGENT, notice)
+    }
+
+    /// Likewise, with a PID 1 of another version of mdlab.
+    pub(crate) fn with_agent(cache: &Cache, choice: &Choice, agent: &[u8], notice: Notice) -> Result<Self, Failure> {
+        let (kernel, mut userland) = Self::fetch(cache, choice, notice)?;
+        userland.replace_agent(agent);
+        let ram_disk = || userland.ram_disk(cache, &kernel)?.build();
         let ingredients = userland.ingredients()?;
         let title = format!("{} with mdadm {}", kernel.name(), choice.tool);
-        let limits = limits()?;
+        let (qemu, limits) = (Qemu::find()?, limits()?);
         let recipe = Recipe { qemu, kernel: &kernel, title, ingredients, ram_disk: &ram_disk, limits };
         let kept = recipe.keep(cache, choice.accel, notice);
         let kept = kept.map_err(|error| unfit(error, choice)).and_then(|kept| healthy(kept, choice));
         let kept = kept.map_err(|failure| with_console(failure, choice, notice))?;
-        let accel = kept.accel().to_string();
+        let (recipe, accel) = (recipe.text(kept.accel()), kept.accel().to_string());
         let machine = MachineId { kernel: kernel.release().into(), mdadm: userland.version().into(), accel };
-        Ok(Self { kept, machine, seed: choice.seed })
+        let names = [choice.kernel.to_string(), choice.tool.to_string()];
+        Ok(Self { kept, machine, names, recipe, seed: choice.seed })
+    }
+
+    /// Finds the machine that is made of a kernel's image and a RAM disk, or boots it.
+    pub(crate) fn of_files(
+        cache: &Cache,
+        machine: MachineId,
+        image: &Path,
+        ram_disk: &[u8],
+        notice: Notice,
+    ) -> Result<Self, Failure> {
+        let kernel = Kernel::find(&KernelSource::File { image: image.into(), modules: None }, cache, notice)?;
+        // The image is its identity, wherever it lies.
+        let ingredients = format!("RAM disk {}", Digest::of(ram_disk));
+        let (qemu, limits, title) = (Qemu::find()?, limits()?, machine.to_string());
+        let ram_disk = || Ok(ram_disk.to_vec());
+        let recipe = Recipe { qemu, kernel: &kernel, title, ingredients, ram_disk: &ram_disk, limits };
+        let kept = recipe.keep(cache, AccelChoice::Tcg, notice)?;
+        let recipe = recipe.text(kept.accel());
+        Ok(Self { kept, machine, names: Default::default(), recipe, seed: None })
+    }
+
+    /// The kernel and the mdadm, as they were named.
+    pub(crate) fn names(&self) -> &[String; 2] {
+        &self.names
+    }
+
+    /// What the machine is made of, a line each.
+    pub(crate) fn recipe(&self) -> &str {
+        &self.recipe
+    }
+
+    /// Starts a fork that nobody has spoken to.
+    pub(crate) fn fork_alone(&self) -> Result<Fork, Failure> {
+        Ok(self.kept.fork()?)
     }
 
     /// Finds what the machine is made of, or fetches it.
@@ -59,7 +105,7 @@ impl Laboratory {
     }
 
     fn begin(&self, fork: Fork) -> Result<Session, Failure> {
-        let mut session = Session::begin(fork, self.machine.clone())?;
+        let mut session = Session::begin(fork, self.machine.clone(), Conversation::wanted(self))?;
         if let Some(seed) = self.seed {
             session.seed(seed)?;
         }

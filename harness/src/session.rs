@@ -8,6 +8,7 @@ use mdlab_protocol::{
 };
 use mdlab_vm::Fork;
 
+use crate::conversation::Conversation;
 use crate::failure::{Class, Evidence, Failure};
 use crate::recording::{Command, MachineId, Recording, Step};
 use crate::watch::{Watch, of_taint};
@@ -46,10 +47,12 @@ pub struct Session {
     hanging: Option<String>,
     trace: bool,
     hesitate: Option<Box<dyn FnMut() + Send>>,
+    /// All that is said, if anybody wants to have it.
+    conversation: Option<Conversation>,
 }
 
 impl Session {
-    pub(crate) fn begin(fork: Fork, machine: MachineId) -> Result<Self, Failure> {
+    pub(crate) fn begin(fork: Fork, machine: MachineId, conversation: Option<Conversation>) -> Result<Self, Failure> {
         let recording = Recording { machine, steps: Vec::new() };
         let mut session = Self {
             fork,
@@ -63,6 +66,7 @@ impl Session {
             hanging: None,
             trace: true,
             hesitate: None,
+            conversation,
         };
         match session.receive()?.0 {
             Reply::Ready { taint } => {
@@ -248,6 +252,11 @@ impl Session {
         recording
     }
 
+    /// All that was said, if anybody wants to have it.
+    pub(crate) fn take_conversation(&mut self) -> Option<Conversation> {
+        self.conversation.take()
+    }
+
     /// A command that has run since the last step ended; not one that was started to run beside the next.
     pub(crate) fn stray(&self) -> Option<&Command> {
         self.commands.iter().find(|command| command.exit.is_some())
@@ -312,12 +321,21 @@ impl Session {
         if let Some(hesitate) = &mut self.hesitate {
             hesitate();
         }
+        if let Some(conversation) = &mut self.conversation {
+            conversation.said(&bytes);
+        }
         self.fork.answer(bytes).map_err(|error| self.enrich(error))
     }
 
     /// What the guest says next, and how many bytes it took.
     fn receive(&mut self) -> Result<(Reply, usize), Failure> {
-        let bytes = self.fork.receive().map_err(|error| self.enrich(error))?;
+        let received = self.fork.receive();
+        match (&mut self.conversation, &received) {
+            (Some(conversation), Ok(bytes)) => conversation.said(bytes),
+            (Some(conversation), Err(error)) => conversation.ended(&error.message, self.fork.console()),
+            (None, _) => {}
+        }
+        let bytes = received.map_err(|error| self.enrich(error))?;
         let reply = decode(&bytes);
         let reply = reply.map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))?;
         Ok((reply, bytes.len()))

@@ -12,7 +12,7 @@ use crate::choice::DEFAULT_SUITE;
 use crate::tool::ToolSource;
 
 /// The agent, built static by the build script: the guest's PID 1.
-const AGENT: &[u8] = include_bytes!(env!("MDLAB_AGENT"));
+pub(crate) const AGENT: &[u8] = include_bytes!(env!("MDLAB_AGENT"));
 
 /// Debian's packages that the user space is made of; what they depend on comes along.
 const PACKAGES: [&str; 10] =
@@ -107,6 +107,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A user space at hand.
 pub(crate) struct Userland {
+    agent: Vec<u8>,
     packages: Packages,
     /// The mdadm that replaces the package's.
     mdadm: Option<PathBuf>,
@@ -120,13 +121,13 @@ impl Userland {
             ToolSource::Debian(suite) => {
                 let packages = packages(suite, cache, notice)?;
                 let version = packages.version("mdadm").unwrap_or_default().to_owned();
-                Ok(Self { packages, mdadm: None, version })
+                Ok(Self { agent: AGENT.to_vec(), packages, mdadm: None, version })
             }
             ToolSource::File(path) => {
                 let program = Program::read(path)?;
                 let packages = satisfying(&program, path, cache, notice)?;
                 let version = version_of(program.command(&packages.root()), path)?;
-                Ok(Self { packages, mdadm: Some(path.clone()), version })
+                Ok(Self { agent: AGENT.to_vec(), packages, mdadm: Some(path.clone()), version })
             }
         }
     }
@@ -135,6 +136,11 @@ impl Userland {
     pub(crate) fn version_at_hand(suite: &Suite, cache: &Cache) -> Result<Option<String>> {
         let packages = Packages::programs_at_hand(cache, suite, &entry())?;
         Ok(packages.and_then(|packages| packages.version("mdadm").map(str::to_owned)))
+    }
+
+    /// Takes another PID 1.
+    pub(crate) fn replace_agent(&mut self, agent: &[u8]) {
+        agent.clone_into(&mut self.agent);
     }
 
     /// The version of mdadm.
@@ -147,7 +153,7 @@ impl Userland {
         let mdadm = self.mdadm.as_deref().map(Digest::of_file).transpose()?;
         let tables = format!("{PROGRAMS:?} {OPENED:?} {LINKS:?} {LOADED:?} {AT_HAND:?}");
         let mdadm = mdadm.map_or_else(|| "package's".to_owned(), |digest| digest.to_string());
-        Ok(format!("agent {}\ntables {tables}\nmdadm {mdadm}\n{}", Digest::of(AGENT), self.packages.identity()))
+        Ok(format!("agent {}\ntables {tables}\nmdadm {mdadm}\n{}", Digest::of(&self.agent), self.packages.identity()))
     }
 
     /// Builds the RAM disk.
@@ -155,7 +161,7 @@ impl Userland {
         self.packages.verify()?;
         let root = self.packages.root();
         let mut disk = RamDisk::new();
-        disk.file("init", AGENT, 0o755);
+        disk.file("init", self.agent.clone(), 0o755);
         for program in PROGRAMS {
             disk.program_in(&root, &FOLDERS, program)?;
         }

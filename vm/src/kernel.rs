@@ -174,7 +174,7 @@ impl Kernel {
     }
 
     /// The bytes of the bzImage; Debian's packages are checked first.
-    pub(crate) fn image(&self) -> Result<Vec<u8>> {
+    pub fn image(&self) -> Result<Vec<u8>> {
         if let Some(packages) = &self.packages {
             packages.verify()?;
         }

@@ -17,7 +17,6 @@ use crate::machine::{Call, Machine, memory_file};
 use crate::news::{News, Notice};
 use crate::process;
 use crate::qemu::Qemu;
-use crate::ramdisk::RamDisk;
 use crate::stored::{Image, Stored};
 
 /// Bounds of wall time. Virtual time is the guest's to bound.
@@ -56,7 +55,7 @@ pub struct Recipe<'a> {
     /// kernel and the same ingredients make the same machine.
     pub ingredients: String,
     /// Builds the RAM disk.
-    pub ram_disk: &'a dyn Fn() -> Result<RamDisk>,
+    pub ram_disk: &'a dyn Fn() -> Result<Vec<u8>>,
     /// Bounds of wall time.
     pub limits: Limits,
 }
@@ -129,8 +128,8 @@ impl Recipe<'_> {
         )))
     }
 
-    /// Everything that makes this machine what it is.
-    fn text(&self, accel: Accel) -> String {
+    /// Everything that makes this machine what it is, a line each.
+    pub fn text(&self, accel: Accel) -> String {
         let mut lines = vec![
             format!("qemu {}", self.qemu.version),
             format!("arguments {:?}", arguments::boot(accel)),
@@ -151,7 +150,7 @@ impl Recipe<'_> {
         let mailbox = memory_file("mailbox")?;
         mailbox.set_len(arguments::MAILBOX_SIZE).doing("size the guest's mailbox")?;
         let kernel = in_memory("kernel", &self.kernel.image()?)?;
-        let ram_disk = in_memory("ram-disk", &(self.ram_disk)()?.build()?)?;
+        let ram_disk = in_memory("ram-disk", &(self.ram_disk)()?)?;
         let state = memory_file("state")?;
         let started = Instant::now();
         let mut machine = Machine::start(

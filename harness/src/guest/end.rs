@@ -32,8 +32,10 @@ impl Drop for Guest {
             UnderWay::Given => self.session.evidence(GIVEN, true),
             UnderWay::Step(label) => self.session.evidence(label, false),
         };
+        let conversation = self.session.take_conversation();
+        let left = conversation.map_or(Ok(()), |conversation| conversation.leave(&recording, self.title.number));
         let folder = folder::evidence(&recording.machine, &self.title.folder());
-        let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording));
+        let kept = folder.and_then(|folder| folder::write_recording(&folder, &recording)).and(left);
         if let (Err(failure), true) = (&kept, std::thread::panicking()) {
             // How the scenario ended matters more.
             eprintln!("mdlab: {failure}");

@@ -36,7 +36,7 @@ pub(crate) fn keep(cache: &Cache, limits: Limits, notice: Notice) -> Result<Kept
         let mut disk = RamDisk::new();
         disk.file("init", std::fs::read(program()).unwrap(), 0o755);
         disk.folder("dev");
-        Ok(disk)
+        disk.build()
     };
     let ingredients = Digest::of_file(program())?.to_string();
     let recipe =

@@ -1,0 +1,115 @@
+//! `mdlab replay`: a packed run, seen again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mdlab_vm::{Cache, Digest};
+
+use super::print;
+use super::progress::{complain, is_quiet, telling};
+use crate::failure::{Class, Failure};
+use crate::folder;
+use crate::laboratory::Laboratory;
+use crate::outcome::Verdict;
+use crate::pack::{Pack, Packed};
+use crate::story::Story;
+
+/// Shows a packed run: boots its machine, says to it what was said, and compares what comes with what came, to the byte.
+///
+/// Exit status: 1 if anything differs; else that of the run itself, 0 where it passes.
+///
+/// Example: mdlab replay members.fails_removes_and_adds.mdlab
+#[derive(Args)]
+pub(super) struct Replay {
+    /// What `mdlab pack` wrote.
+    file: PathBuf,
+}
+
+impl Replay {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let pack = Pack::read(&self.file)?;
+        let outcome = pack.outcome()?;
+        for (number, guest) in (1..).zip(&pack.guests) {
+            let kept = machine(guest, &pack)?;
+            if !is_quiet() {
+                print(&Story::raw(&guest.conversation.recording()?).text())?;
+            }
+            let title = if pack.guests.len() > 1 {
+                format!("guest {number} of {}: ", pack.guests.len())
+            } else {
+                String::new()
+            };
+            if let Err(difference) = guest.conversation.hold_again(kept.fork_alone()?)? {
+                let text = format!("{title}it is not the same as when it was packed, {difference}");
+                return Err(Failure::new(Class::Drift, text));
+            }
+            let digest = Digest::of(&postcard::to_stdvec(&guest.conversation).unwrap_or_default());
+            print(&format!("\n{title}the same, bit for bit: {}\n", &digest.short()[..16]))?;
+        }
+        for difference in &outcome.differences {
+            print(&format!("{}\n", difference.unified.trim_end()))?;
+        }
+        match outcome.verdict {
+            Some(Verdict::Fail(class)) => {
+                // It says of which class it is.
+                let message = outcome.message.unwrap_or_default();
+                let message = message.strip_prefix(&format!("{class}: ")).unwrap_or(&message).to_owned();
+                Err(Failure::new(class, format!("`{}` failed so: {message}", outcome.scenario)))
+            }
+            _ => print(&format!("`{}` passes\n", outcome.scenario)),
+        }
+    }
+}
+
+/// The machine on which it ran.
+fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
+    let (cache, conversation) = (Cache::open()?, &guest.conversation);
+    let id = conversation.machine()?;
+    if let Some((image, ram_disk)) = &guest.whole {
+        let folder = folder::scratch()?;
+        let path = folder.path().join("bzImage");
+        folder::write_whole(&path, image)?;
+        return Laboratory::of_files(&cache, id, &path, ram_disk, &mut telling());
+    }
+    let refuse = |error: String| Failure::usage(format!("read the pack: {error}"));
+    let choice = crate::choice::Choice::new(
+        Some(conversation.kernel.parse().map_err(refuse)?),
+        Some(conversation.mdadm.parse().map_err(refuse)?),
+        None,
+        None,
+    )?;
+    let laboratory = Laboratory::with_agent(&cache, &choice, &pack.agent, &mut telling())?;
+    let differing = differing(&conversation.recipe, laboratory.recipe());
+    if !differing.is_empty() {
+        let (hard, soft): (Vec<_>, Vec<_>) = differing.into_iter().partition(|line| !line[2..].starts_with("qemu "));
+        if !soft.is_empty() {
+            complain(&format!(
+                "QEMU is not the one with which it was packed, and may be why something differs:\n{}",
+                soft.join("\n")
+            ));
+        }
+        if !hard.is_empty() {
+            let text = "this is not the machine on which it ran: `mdlab pack --whole` packs that as well";
+            return Err(Failure::infra(format!("{text}; packed (-) and here (+):\n{}", hard.join("\n"))));
+        }
+    }
+    Ok(laboratory)
+}
+
+/// The lines that one recipe has and another has not.
+fn differing(packed: &str, here: &str) -> Vec<String> {
+    let lacks = |text: &str, line: &str| !text.lines().any(|other| other == line);
+    let gone = packed.lines().filter(|line| lacks(here, line)).map(|line| format!("- {line}"));
+    gone.chain(here.lines().filter(|line| lacks(packed, line)).map(|line| format!("+ {line}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_differ_are_told() {
+        assert_eq!(differing("qemu 7.2\nkernel a", "qemu 10.0\nkernel a"), ["- qemu 7.2", "+ qemu 10.0"]);
+        assert!(differing("qemu 7.2\nkernel a", "qemu 7.2\nkernel a").is_empty());
+    }
+}
