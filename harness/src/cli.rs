@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use mdlab_vm::{AccelChoice, KernelSource};
 
 use crate::channel::Channel;
@@ -22,6 +22,7 @@ mod grid;
 mod interrupt;
 mod kernel;
 mod kernels;
+mod manual;
 mod matrix;
 mod pack;
 mod pool;
@@ -37,6 +38,8 @@ mod trace;
 
 /// A laboratory for Linux software RAID: real kernels, real md, recorded and compared.
 ///
+/// Example: mdlab trace 'mdadm --create /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1'; mdlab run mirror::
+///
 /// Exit status: 0 pass, 1 drift (a snapshot differs, or a scenario's own assertion does not hold), 2 usage, 3 kernel (a
 /// panic, a warning, a hang, or whatever else it reports of itself), 4 boot (the kernel never reached the agent), 5 tool (a
 /// command ended otherwise than it should), 6 infra (QEMU, disk space, a missing program).
@@ -50,38 +53,25 @@ struct Cli {
     command: Command,
 }
 
+/// What each is for is said where its options are: said here as well, that would be all of its help.
 #[derive(Subcommand)]
 enum Command {
-    /// Records command lines in a fresh machine, and shows what md did.
     Trace(trace::Trace),
-    /// Is a shell in a fresh machine, that shows what md did after each line.
     Shell(shell::Shell),
-    /// Runs the scenarios of the workspace around the current folder.
     Run(run::Run),
-    /// Runs the scenarios on every kernel with every mdadm.
     Matrix(matrix::Matrix),
-    /// Runs scenarios on two machines, and shows what differs.
     Compare(compare::Compare),
-    /// Finds the commit of a kernel tree with which scenarios began to do something else.
     Bisect(bisect::Bisect),
-    /// Runs scenarios again and again, and compares the raw recordings.
     Prove(prove::Prove),
-    /// Runs a scenario, and packs all that it takes to see the same again into one file.
     Pack(pack::PackUp),
-    /// Shows a packed run, the same to the byte.
     Replay(replay::Replay),
-    /// Stops a scenario at a step, and attaches gdb to its kernel.
     Gdb(gdb::Gdb),
-    /// Writes what the last run came to as a page, or for another program.
     Report(report::Report),
-    /// Prints the history of snapshots, and keeps them tidy.
     Snapshots(snapshots::Snapshots),
-    /// Builds a kernel of one's own.
     Kernel(kernel::OwnKernel),
-    /// Lists kernels, and fetches them.
     Kernels(kernels::Kernels),
-    /// Says what this machine has and lacks.
     Doctor(doctor::Doctor),
+    Manual(manual::Manual),
 }
 
 /// What to run on.
@@ -138,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Kernel(kernel) => kernel.run(),
         Command::Kernels(kernels) => kernels.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Manual(manual) => manual.run(Cli::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -166,5 +157,28 @@ fn print(text: &str) -> Result<(), Failure> {
             Err(Failure::infra(format!("write to the standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
+        let own = |command: &&clap::Command| command.get_name() != "help";
+        let below = command.get_subcommands().filter(own).flat_map(leaves).collect::<Vec<_>>();
+        if below.is_empty() { vec![command] } else { below }
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        let all = leaves(&command);
+        assert!(all.len() > 15, "{}", all.len());
+        for command in all {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Example: mdlab "), "{}: {help}", command.get_name());
+        }
     }
 }

@@ -243,3 +243,16 @@ fn a_suite_that_does_not_exist_is_named() {
     let (_, error) = ends(mdlab(&["trace", "--kernel", "debian:bookwurm", "true"]), 2);
     assert!(error.contains("usage: fetch Debian's suite `bookwurm`: there is none of that name"), "{error}");
 }
+
+#[test]
+fn man_pages_and_completions_are_those_of_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let (told, _) = ends(mdlab(&["manual", path]), 0);
+    assert!(told.ends_with(" files\n"), "{told}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("mdlab-run.1").contains("Example: mdlab run creates"), "{}", read("mdlab-run.1"));
+    assert!(read("mdlab.bash").contains("--shard") && read("_mdlab").contains("--shard"));
+    let bash = Command::new("bash").arg("-n").arg(folder.path().join("mdlab.bash")).status().unwrap();
+    assert!(bash.success());
+}

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 use crate::laboratory::Laboratory;
 
 /// Says what this machine has and lacks, and the command that mends each lack. KVM is proven by booting under it.
+///
+/// Example: mdlab doctor --accel kvm
 #[derive(Args)]
 pub(super) struct Doctor {
     #[command(flatten)]

@@ -26,7 +26,7 @@ use symbols::Symbols;
 /// gdb knows the kernel's functions, and with debug information its sources: those of a tree's `vmlinux`, or of Debian's debug
 /// package, for which `--symbols` asks. When gdb is left, the scenario goes on to its end.
 ///
-/// Example: mdlab gdb members::fails_removes_and_adds --step fail -- -ex 'break md_error' -ex continue
+/// Example: mdlab gdb members::fails_removes_and_adds --step fail -- -ex 'break raid1_error' -ex continue
 #[derive(Args)]
 pub(super) struct Gdb {
     /// The scenario: its name, or a part that no other has.

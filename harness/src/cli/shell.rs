@@ -21,7 +21,7 @@ use crate::story::{KERNEL, Story};
 use line::Line;
 use record::Record;
 
-/// Is a shell in a fresh machine with loop devices and md at hand, that shows what the kernel said after each line.
+/// Opens a shell in a fresh machine with loop devices and md at hand, and shows what the kernel said after each line.
 ///
 /// The machine stands still while nobody does anything. What is typed is run as by `sh`, one line at a time; `cd` holds, variables
 /// do not. `.help` lists what else there is.
