@@ -22,7 +22,7 @@ thread_local! {
     static PANIC: Cell<Option<(Option<String>, String)>> = const { Cell::new(None) };
 }
 
-/// The raw recording of every scenario is kept, as [`Recording`] in JSON, where a failure writes its evidence.
+/// The raw recording of every scenario is kept, as a [`Recording`](crate::Recording) in JSON, where a failure writes its evidence.
 impl Drop for Guest {
     fn drop(&mut self) {
         // Where the scenario has failed already, the guest may not be there any more.
