@@ -26,6 +26,17 @@ fn a_fork_answers() {
     }
 }
 
+/// What the README shows works as it stands there.
+#[test]
+fn the_example_forks_a_machine() {
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(include_str!("../examples/fork.rs")));
+    let examples = std::env::current_exe().unwrap().parent().unwrap().with_file_name("examples");
+    let output = std::process::Command::new(examples.join("fork")).arg(echo::program()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(readme.contains(&format!("/echo\n{said}```")) && !said.is_empty(), "{said}");
+}
+
 #[test]
 fn no_time_passes_at_the_bell() {
     let mut fork = kept().fork().unwrap();

@@ -7,7 +7,7 @@ use mdlab_vm::{AccelChoice, Cache, Digest, Kept, Kernel, KernelSource, Limits, N
 use xshell::{Shell, cmd};
 
 /// The echoing PID 1, built static.
-fn program() -> &'static PathBuf {
+pub(crate) fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let shell = Shell::new().unwrap();
