@@ -19,7 +19,42 @@
 //! }
 //! ```
 //!
-//! Who makes what: a [`Choice`] names the kernel, the mdadm and the acceleration; a [`Laboratory`] is the kept machine
+//! # Architecture
+//!
+//! ```text
+//! scenarios ──► mdlab ──► mdlab-vm            boots any kernel once, keeps the machine, forks it
+//!                 │           └─► mdlab-mailbox ◄──┐
+//!                 ├──► mdlab-protocol ◄── mdlab-agent   the guest's PID 1
+//!                 └──► mdlab-metadata ◄───────┘         md's superblocks, without any I/O
+//! ```
+//!
+//! | crate | what it must not know |
+//! | --- | --- |
+//! | `mdlab-vm` | md, mdadm, loop devices, snapshots |
+//! | `mdlab-mailbox` | what is said: it moves bytes between a frozen guest and its host |
+//! | `mdlab-protocol` | how either side does its work |
+//! | `mdlab-metadata` | files and devices |
+//! | `mdlab-agent` | the host |
+//! | `mdlab` (this one) | QEMU's options |
+//! | `mdlab-scenarios` | how anything of this works |
+//!
+//! A run goes through them like this. A kernel and Debian's programs are found or fetched, and made into a RAM disk around the agent; the
+//! machine boots once, the agent loads md, waits for udev, seeds the random pool, and asks to be kept. A scenario forks it: QEMU takes up
+//! memory and devices where they were. The agent calls the host by a write that blocks, which freezes the guest, clock and all; the host
+//! says what to do (run this, attach that, wait until md rests, look at everything), and the agent sends what happened meanwhile: system
+//! calls, as it traces them, and at each of them the kernel messages and uevents that came. Nothing reaches the guest but by these
+//! answers, so the same answers give the same bytes.
+//!
+//! What was recorded stays whole ([`Recording`]), beside the test's other evidence. Only what is compared with snapshots is redacted, in
+//! one module, and keeps its meaning: the same UUID has the same name in every channel. Snapshots have versions ([`Since`]): the newest
+//! that is not newer than what runs is the one that holds. A failure has a [`Class`] that says whose it was, and [`Evidence`].
+//!
+//! What tests say of themselves they append to one file that the command line gave them; it makes `run.json` of it, and every report is made
+//! of that.
+//!
+//! # Who makes what
+//!
+//! A [`Choice`] names the kernel, the mdadm and the acceleration; a [`Laboratory`] is the kept machine
 //! made of them; each [`Session`] is a fork of it, and yields a [`Recording`] of steps. A [`Guest`] is a session that
 //! panics where a scenario should fail. A [`Story`] is a recording, redacted and rendered into [`Channel`]s, which
 //! [`assert_story!`] compares with the snapshots beside the test.

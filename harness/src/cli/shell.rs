@@ -134,7 +134,8 @@ impl Prompt<'_> {
         let ended = if self.gone { Ok(()) } else { self.session.end_step(label).map(drop) };
         for event in self.session.evidence(label, false).steps.iter().skip(before).flat_map(|step| &step.events) {
             if let What::Kernel(message) = &event.what {
-                print(&format!("{KERNEL}    kernel: {}{KERNEL:#}\n", printable(&message.text)))?;
+                let text = printable(&message.text).replace('\n', "\n            ");
+                print(&format!("{KERNEL}    kernel: {text}{KERNEL:#}\n"))?;
             }
         }
         if let Err(failure) = did.and(ended).map_err(|failure| self.session.blame(failure)) {

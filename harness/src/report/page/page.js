@@ -242,7 +242,7 @@ document.getElementById("search").addEventListener("input", (event) => {
 });
 document.getElementById("theme").addEventListener("click", keys.t);
 document.getElementById("keys").addEventListener("click", keys["?"]);
-document.getElementById("summary").textContent = `${report.runs.length} runs, mdlab ${report.mdlab}`;
+document.getElementById("summary").textContent = `${plural(report.runs.length, "run")}, mdlab ${report.mdlab}`;
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 window.addEventListener("hashchange", route);
 showVerdicts();

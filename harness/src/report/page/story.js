@@ -70,8 +70,10 @@ function sectionOf(step, id, differing, map) {
   const body = el("div", {}, step.commands.map(commandOf), differing, lanesOf(step, id, map));
   if (step.after) body.append(...standingOf(step.after));
   else body.append(el("p.none", {}, "It was cut short: nobody could look how things stood."));
+  // What is taken for granted is not what one wants to see first.
+  const shownBody = step.given ? el("details", {}, el("summary", {}, "What it takes for granted"), body) : body;
   return el(step.given ? "section.step.given" : "section.step", { id: `at-${id}` },
-    el("h2", {}, step.label, el("small", {}, step.given ? `what the scenario takes for granted; ${counts}` : counts)), body);
+    el("h2", {}, step.label, el("small", {}, counts)), step.given ? el("div", {}, shownBody) : shownBody);
 }
 
 function commandOf(command) {
@@ -162,6 +164,7 @@ function reveal(id) {
   if (!target) return;
   for (const row of document.querySelectorAll("tr.here")) row.classList.remove("here");
   maps.forEach((map) => map.show(map.first, map.last));
+  target.closest("details")?.setAttribute("open", "");
   target.closest("tr")?.classList.add("here");
   target.scrollIntoView({ block: "center" });
 }

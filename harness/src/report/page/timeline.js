@@ -52,7 +52,7 @@ class TimeLine {
       if (b < LEFT || a > this.width) continue;
       const left = Math.max(a, LEFT);
       parts.push(el(odd ? "rect.step.odd" : "rect.step", { x: left, y: 0, width: Math.max(Math.min(b, this.width) - left, 1), height: 58 }, el("title", {}, step.label)));
-      if (Math.min(b, this.width) - left > 46) parts.push(el("text", { x: left + 3, y: 9, "data-step": number }, step.label));
+      if (Math.min(b, this.width) - left > 6 * step.label.length + 6) parts.push(el("text", { x: left + 3, y: 9, "data-step": number }, step.label));
     }
     LANES.forEach((lane, number) => {
       const y = 14 + number * 15;
@@ -78,7 +78,7 @@ class TimeLine {
     }
     this.svg.replaceChildren(...parts);
     const all = this.from <= this.first && this.to >= this.last;
-    this.note.textContent = all ? "Drag along the time line, or turn the wheel, to zoom." : `${this.label(this.from)} to ${this.label(this.to)}; 0 shows all.`;
+    this.note.textContent = all ? "Drag, or turn the wheel, to zoom." : `${this.label(this.from)} to ${this.label(this.to)}; 0 shows all.`;
   }
 
   label(at) {
