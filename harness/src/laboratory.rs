@@ -16,7 +16,7 @@ use crate::failure::{Class, Evidence, Failure};
 use crate::folder;
 use crate::recording::MachineId;
 use crate::session::Session;
-use crate::userland::{AGENT, Userland};
+use crate::userland::Userland;
 use crate::watch;
 
 /// A kept machine, made of what a [`Choice`] names.
@@ -39,18 +39,22 @@ impl Laboratory {
 
     /// Like [`Laboratory::open`], in another cache than the user's.
     pub fn open_in(cache: &Cache, choice: &Choice, notice: Notice) -> Result<Self, Failure> {
-        Self::with_agent(cache, choice, AGENT, notice)
+        let (kernel, userland) = Self::fetch(cache, choice, notice)?;
+        Self::of_parts(cache, choice, (&kernel, &userland), notice)
     }
 
-    /// Likewise, with a PID 1 of another version of mdlab.
-    pub(crate) fn with_agent(cache: &Cache, choice: &Choice, agent: &[u8], notice: Notice) -> Result<Self, Failure> {
-        let (kernel, mut userland) = Self::fetch(cache, choice, notice)?;
-        userland.replace_agent(agent);
-        let ram_disk = || userland.ram_disk(cache, &kernel)?.build();
+    /// Likewise, of what is at hand.
+    pub(crate) fn of_parts(
+        cache: &Cache,
+        choice: &Choice,
+        (kernel, userland): (&Kernel, &Userland),
+        notice: Notice,
+    ) -> Result<Self, Failure> {
+        let ram_disk = || userland.ram_disk(cache, kernel)?.build();
         let ingredients = userland.ingredients()?;
         let title = format!("{} with mdadm {}", kernel.name(), choice.tool);
         let (qemu, limits) = (Qemu::find()?, limits()?);
-        let recipe = Recipe { qemu, kernel: &kernel, title, ingredients, ram_disk: &ram_disk, limits };
+        let recipe = Recipe { qemu, kernel, title, ingredients, ram_disk: &ram_disk, limits };
         let kept = recipe.keep(cache, choice.accel, notice);
         let kept = kept.map_err(|error| unfit(error, choice)).and_then(|kept| healthy(kept, choice));
         let kept = kept.map_err(|failure| with_console(failure, choice, notice))?;

@@ -34,6 +34,8 @@ pub(crate) struct Pack {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Packed {
     pub(crate) conversation: Conversation,
+    /// The mdadm, where it is none of Debian's.
+    pub(crate) mdadm: Option<Vec<u8>>,
     /// The kernel's image and the RAM disk, where nobody else could have them.
     pub(crate) whole: Option<(Vec<u8>, Vec<u8>)>,
 }

@@ -123,13 +123,19 @@ impl Userland {
                 let version = packages.version("mdadm").unwrap_or_default().to_owned();
                 Ok(Self { agent: AGENT.to_vec(), packages, mdadm: None, version })
             }
-            ToolSource::File(path) => {
-                let program = Program::read(path)?;
-                let packages = satisfying(&program, path, cache, notice)?;
-                let version = version_of(program.command(&packages.root()), path)?;
-                Ok(Self { agent: AGENT.to_vec(), packages, mdadm: Some(path.clone()), version })
-            }
+            ToolSource::File(path) => Self::around(path, None, cache, notice),
         }
+    }
+
+    /// That around a binary of somebody's. Where its version is known it is not run, for nobody knows what it does.
+    pub(crate) fn around(path: &Path, version: Option<&str>, cache: &Cache, notice: Notice) -> Result<Self> {
+        let program = Program::read(path)?;
+        let packages = satisfying(&program, path, cache, notice)?;
+        let version = match version {
+            Some(version) => version.to_owned(),
+            None => version_of(program.command(&packages.root()), path)?,
+        };
+        Ok(Self { agent: AGENT.to_vec(), packages, mdadm: Some(path.to_owned()), version })
     }
 
     /// The version of a suite's mdadm, if its user space has been fetched.

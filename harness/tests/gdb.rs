@@ -10,8 +10,11 @@ fn a_step_is_debugged() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     lay_out(folder.path());
+    // However deep the folder lies.
+    let deep = folder.path().join("deep/".repeat(30));
     let gdb = |arguments: &[&str]| {
         let mut command = mdlab(folder.path());
+        command.env("MDLAB_EVIDENCE", &deep);
         command.arg("gdb").args(arguments).env("TOOL", "mdadm --fail /dev/md0 /dev/loop0").output().unwrap()
     };
     let commands = ["-batch", "-ex", "break raid1_error", "-ex", "continue", "-ex", "info registers rip"];

@@ -48,6 +48,19 @@ fn a_failure_is_seen_again_elsewhere() {
     }
     assert!(!told.contains("evidence: "), "{told}");
 
+    // An mdadm of one's own is in the file, and is not run on the host that replays it.
+    let packages = mdlab_vm::Cache::open().unwrap().path("packages/bookworm");
+    let programs = packages.read_dir().unwrap().flatten().map(|entry| entry.path().join("root/sbin/mdadm"));
+    let mdadm = programs.into_iter().find(|path| path.is_file()).unwrap();
+    std::fs::copy(mdadm, here.path().join("mdadm")).unwrap();
+    let packed = pack(&["runs_a_tool", "--mdadm", "file:mdadm", "--output", "own.mdlab"], "true");
+    assert!(packed.contains("; drift: there are no snapshots in"), "{packed}");
+    std::fs::remove_file(here.path().join("mdadm")).unwrap();
+    sent("own.mdlab");
+    assert!(there.path().join("own.mdlab").metadata().unwrap().len() < 2 << 20, "{packed}");
+    let (status, told) = replay("own.mdlab");
+    assert_eq!((status, told.contains("\nthe same, bit for bit: ")), (Some(1), true), "{told}");
+
     // What the scenario asserts itself, another seed, and a machine that is in the file as a whole.
     let packed = pack(&["runs_a_tool", "--seed", "3", "--whole", "--output", "tool.mdlab"], "echo hello; exit 3");
     assert!(packed.contains("; tool: expected `tool` to end with status 0, got: exit 3: hello"), "{packed}");

@@ -2,8 +2,9 @@
 
 mod symbols;
 
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,7 +60,9 @@ impl Gdb {
         let laboratory = Laboratory::open(&choice, &mut telling())?;
         let folder = folder::scratch()?;
         let symbols = Symbols::find(&laboratory, &choice, self.symbols, folder.path())?;
-        let socket = folder.path().join("gdb");
+        // The path of a socket has 107 bytes at the most (unix(7)), however deep the folder lies.
+        let opened = File::open(folder.path()).map_err(|error| Failure::infra(format!("open a folder: {error}")))?;
+        let socket = PathBuf::from(format!("/proc/{}/fd/{}/gdb", std::process::id(), opened.as_raw_fd()));
         let mut command = Command::new(&scenario.program);
         command.args(["--exact", &scenario.name, "--nocapture"]).current_dir(&scenario.folder);
         command.env("CARGO_MANIFEST_DIR", &scenario.folder).env("INSTA_UPDATE", "no").envs(environment(&choice)?);

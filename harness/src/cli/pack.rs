@@ -79,9 +79,11 @@ impl PackUp {
     }
 
     fn packed(&self, conversation: Conversation) -> Result<Packed, Failure> {
-        let source = |text: &str| text.starts_with("debian:");
-        if source(&conversation.kernel) && source(&conversation.mdadm) && !self.whole {
-            return Ok(Packed { conversation, whole: None });
+        if conversation.kernel.starts_with("debian:") && !self.whole {
+            let own = conversation.mdadm.strip_prefix("file:");
+            let own =
+                own.map(|path| std::fs::read(path).map_err(|error| Failure::usage(format!("read `{path}`: {error}"))));
+            return Ok(Packed { mdadm: own.transpose()?, conversation, whole: None });
         }
         let refuse = |error: String| Failure::usage(error);
         let kernel = conversation.kernel.parse().map_err(refuse)?;
@@ -90,7 +92,7 @@ impl PackUp {
         let cache = Cache::open()?;
         let (kernel, userland) = Laboratory::fetch(&cache, &choice, &mut telling())?;
         let whole = Some((kernel.image()?, userland.ram_disk(&cache, &kernel)?.build()?));
-        Ok(Packed { conversation, whole })
+        Ok(Packed { conversation, mdadm: None, whole })
     }
 }
 

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mdlab_vm::{Cache, Digest};
+use mdlab_vm::{Cache, Digest, Kernel, KernelSource};
 
 use super::print;
 use super::progress::{complain, is_quiet, telling};
+use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
 use crate::outcome::Verdict;
 use crate::pack::{Pack, Packed};
 use crate::story::Story;
+use crate::tool::ToolSource;
+use crate::userland::Userland;
 
 /// Shows a packed run: boots its machine, says to it what was said, and compares what comes with what came, to the byte.
 ///
@@ -72,13 +75,28 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
         return Laboratory::of_files(&cache, id, &path, ram_disk, &mut telling());
     }
     let refuse = |error: String| Failure::usage(format!("read the pack: {error}"));
-    let choice = crate::choice::Choice::new(
-        Some(conversation.kernel.parse().map_err(refuse)?),
-        Some(conversation.mdadm.parse().map_err(refuse)?),
-        None,
-        None,
-    )?;
-    let laboratory = Laboratory::with_agent(&cache, &choice, &pack.agent, &mut telling())?;
+    let (folder, mut notice) = (folder::scratch()?, telling());
+    let kernel: KernelSource = conversation.kernel.parse().map_err(refuse)?;
+    let (tool, mut userland) = match &guest.mdadm {
+        Some(bytes) => {
+            let path = folder.path().join("mdadm");
+            folder::write_whole(&path, bytes)?;
+            let userland = Userland::around(&path, Some(&id.mdadm), &cache, &mut notice)?;
+            (ToolSource::File(path), userland)
+        }
+        None => {
+            let tool = conversation.mdadm.parse().map_err(refuse)?;
+            // What is not in the file is none of this host's either, but Debian's.
+            let ToolSource::Debian(_) = &tool else { return Err(refuse(format!("it lacks `{tool}`"))) };
+            let userland = Userland::find(&tool, &cache, &mut notice)?;
+            (tool, userland)
+        }
+    };
+    let KernelSource::Debian(_) = &kernel else { return Err(refuse(format!("it lacks `{kernel}`"))) };
+    userland.replace_agent(&pack.agent);
+    let choice = Choice::new(Some(kernel.clone()), Some(tool), None, None)?;
+    let kernel = Kernel::find(&kernel, &cache, &mut notice)?;
+    let laboratory = Laboratory::of_parts(&cache, &choice, (&kernel, &userland), &mut notice)?;
     let differing = differing(&conversation.recipe, laboratory.recipe());
     if !differing.is_empty() {
         let (hard, soft): (Vec<_>, Vec<_>) = differing.into_iter().partition(|line| !line[2..].starts_with("qemu "));

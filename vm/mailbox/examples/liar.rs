@@ -64,7 +64,7 @@ fn main() -> std::io::Result<()> {
 /// `Reply::Recorded([Event { at: 1, what: Syscall { pid: 1, name: "", arguments: [("x", Fields([("x", ...`, as postcard encodes
 /// it.
 fn deep() -> Vec<u8> {
-    let mut bytes = vec![4, 3, 1, 1, 0, 1, 0, 1, 1, b'x'];
+    let mut bytes = vec![5, 3, 1, 1, 0, 1, 0, 1, 1, b'x'];
     while bytes.len() + 4 <= 400 * 1024 {
         bytes.extend([7, 1, 1, b'x']);
     }
@@ -76,7 +76,7 @@ fn many() -> Vec<u8> {
     // The count as postcard encodes it: seven bits in each byte, the lowest first.
     const COUNT: u32 = 160_000;
     let count = [COUNT as u8 | 0x80, (COUNT >> 7) as u8 | 0x80, (COUNT >> 14) as u8];
-    [[4, 3].as_slice(), &count, &[1, 5, 0].repeat(COUNT as usize)].concat()
+    [[5, 3].as_slice(), &count, &[1, 5, 0].repeat(COUNT as usize)].concat()
 }
 
 fn map() -> std::io::Result<*mut u8> {

@@ -129,8 +129,9 @@ impl Build {
         }
         shell.set_var("KCONFIG_ALLCONFIG", &asked);
         let jobs = format!("-j{}", self.jobs);
+        // `quiet=quiet_` has the kernel's Makefiles say what they do all the same, a line each, by which it is known how far it is.
         // `LOCALVERSION=` leaves the `+` away that git would have a changed tree called by.
-        let make = ["ARCH=x86_64", "LOCALVERSION=", &jobs];
+        let make = ["--silent", "quiet=quiet_", "ARCH=x86_64", "LOCALVERSION=", &jobs];
         let mut run = |targets: &[&str]| {
             let command = cmd!(shell, "make -C {tree} O={folder} {make...} {targets...}");
             let mut lines = 0;
