@@ -6,38 +6,53 @@ use std::io::{Read, Write};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use tempfile::TempDir;
 
 mod foreign;
 
 use foreign::{alone, lay_out, mdlab, printed};
 
+/// Who packs, and who gets it: elsewhere, where no scenarios are, and nothing that was left of them.
+struct Mail {
+    here: TempDir,
+    there: TempDir,
+}
+
+impl Mail {
+    fn new() -> Self {
+        let mail = Self { here: tempfile::tempdir().unwrap(), there: tempfile::tempdir().unwrap() };
+        lay_out(mail.here.path());
+        mail
+    }
+
+    /// Packs into a file, and sends it; says what was told.
+    fn pack(&self, file: &str, arguments: &[&str], tool: &str) -> String {
+        let mut command = mdlab(self.here.path());
+        let output = command.args(["pack", "runs_a_tool"]).args(arguments).env("TOOL", tool).output().unwrap();
+        assert!(output.status.success(), "{}", printed(&output));
+        std::fs::rename(self.here.path().join("runs_a_tool.mdlab"), self.there.path().join(file)).unwrap();
+        printed(&output)
+    }
+
+    fn replay(&self, file: &str) -> (Option<i32>, String) {
+        let mut command = mdlab(self.there.path());
+        command.args(["replay", file]).env_remove("CARGO_TARGET_DIR");
+        let output = command.env("MDLAB_EVIDENCE", self.there.path().join("evidence")).output().unwrap();
+        (output.status.code(), printed(&output))
+    }
+}
+
 #[test]
 fn a_failure_is_seen_again_elsewhere() {
     let _alone = alone();
-    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    lay_out(here.path());
-    let pack = |arguments: &[&str], tool: &str| {
-        let output = mdlab(here.path()).arg("pack").args(arguments).env("TOOL", tool).output().unwrap();
-        assert!(output.status.success(), "{}", printed(&output));
-        printed(&output)
-    };
-    // Where no scenarios are, and nothing that was left of them.
-    let replay = |file: &str| {
-        let mut command = mdlab(there.path());
-        command.args(["replay", file]).env_remove("CARGO_TARGET_DIR");
-        let output = command.env("MDLAB_EVIDENCE", there.path().join("evidence")).output().unwrap();
-        (output.status.code(), printed(&output))
-    };
-    let sent = |name: &str| std::fs::rename(here.path().join(name), there.path().join(name)).unwrap();
-
-    let packed = pack(&["runs_a_tool"], "echo c > /proc/sysrq-trigger");
+    let mail = Mail::new();
+    let packed = mail.pack("panic.mdlab", &[], "echo c > /proc/sysrq-trigger");
     assert!(
         packed.starts_with("runs_a_tool.mdlab: ") && packed.contains("; kernel: the kernel panicked: "),
         "{packed}"
     );
-    sent("runs_a_tool.mdlab");
-    assert!(there.path().join("runs_a_tool.mdlab").metadata().unwrap().len() < 2 << 20, "{packed}");
-    let (status, told) = replay("runs_a_tool.mdlab");
+    assert!(mail.there.path().join("panic.mdlab").metadata().unwrap().len() < 2 << 20, "{packed}");
+    let (status, told) = mail.replay("panic.mdlab");
     assert_eq!(status, Some(3), "{told}");
     for said in [
         "\nthe same, bit for bit: ",
@@ -52,25 +67,28 @@ fn a_failure_is_seen_again_elsewhere() {
     let packages = mdlab_vm::Cache::open().unwrap().path("packages/bookworm");
     let programs = packages.read_dir().unwrap().flatten().map(|entry| entry.path().join("root/sbin/mdadm"));
     let mdadm = programs.into_iter().find(|path| path.is_file()).unwrap();
-    std::fs::copy(mdadm, here.path().join("mdadm")).unwrap();
-    let packed = pack(&["runs_a_tool", "--mdadm", "file:mdadm", "--output", "own.mdlab"], "true");
+    std::fs::copy(mdadm, mail.here.path().join("mdadm")).unwrap();
+    let packed = mail.pack("own.mdlab", &["--mdadm", "file:mdadm"], "true");
     assert!(packed.contains("; drift: there are no snapshots in"), "{packed}");
-    std::fs::remove_file(here.path().join("mdadm")).unwrap();
-    sent("own.mdlab");
-    assert!(there.path().join("own.mdlab").metadata().unwrap().len() < 2 << 20, "{packed}");
-    let (status, told) = replay("own.mdlab");
+    std::fs::remove_file(mail.here.path().join("mdadm")).unwrap();
+    assert!(mail.there.path().join("own.mdlab").metadata().unwrap().len() < 2 << 20, "{packed}");
+    let (status, told) = mail.replay("own.mdlab");
     assert_eq!((status, told.contains("\nthe same, bit for bit: ")), (Some(1), true), "{told}");
+}
 
+#[test]
+fn what_differs_is_told() {
+    let _alone = alone();
+    let mail = Mail::new();
     // What the scenario asserts itself, another seed, and a machine that is in the file as a whole.
-    let packed = pack(&["runs_a_tool", "--seed", "3", "--whole", "--output", "tool.mdlab"], "echo hello; exit 3");
+    let packed = mail.pack("tool.mdlab", &["--seed", "3", "--whole"], "echo hello; exit 3");
     assert!(packed.contains("; tool: expected `tool` to end with status 0, got: exit 3: hello"), "{packed}");
-    sent("tool.mdlab");
-    let (status, told) = replay("tool.mdlab");
+    let (status, told) = mail.replay("tool.mdlab");
     assert_eq!((status, told.contains("\nthe same, bit for bit: ")), (Some(5), true), "{told}");
     assert!(told.contains("mdlab: tool: `runs_a_tool` failed so: expected `tool` to end with status 0"), "{told}");
 
     // A guest that is told something else says something else.
-    let bytes = std::fs::read(there.path().join("tool.mdlab")).unwrap();
+    let bytes = std::fs::read(mail.there.path().join("tool.mdlab")).unwrap();
     let begin = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     let mut content = Vec::new();
     GzDecoder::new(&bytes[begin..]).read_to_end(&mut content).unwrap();
@@ -78,20 +96,20 @@ fn a_failure_is_seen_again_elsewhere() {
     content[at..at + 10].copy_from_slice(b"echo hullo");
     let mut encoder = GzEncoder::new(bytes[..begin].to_vec(), Compression::fast());
     encoder.write_all(&content).unwrap();
-    std::fs::write(there.path().join("altered.mdlab"), encoder.finish().unwrap()).unwrap();
-    let (status, told) = replay("altered.mdlab");
+    std::fs::write(mail.there.path().join("altered.mdlab"), encoder.finish().unwrap()).unwrap();
+    let (status, told) = mail.replay("altered.mdlab");
     assert_eq!(status, Some(1), "{told}");
     assert!(told.contains("it is not the same as when it was packed, message "), "{told}");
     assert!(told.contains(", after `tool`: record 1\n  expected: hello\n  got:      hullo\n"), "{told}");
 
-    let (status, told) = replay("nothing.mdlab");
+    let (status, told) = mail.replay("nothing.mdlab");
     assert_eq!((status, told.contains("read `nothing.mdlab`: No such file or directory")), (Some(2), true), "{told}");
     for (arguments, expected) in [
         (["pack", "asks_for_what_is_not_there", "--accel", "tcg"], "`asks_for_what_is_not_there` is skipped: Linux "),
         (["pack", "asks_for_no_guest", "--accel", "tcg"], "`asks_for_no_guest` has no guest"),
         (["pack", "runs_a_tool", "--accel", "auto"], "pack under `auto`: only `tcg` is the same on every run"),
     ] {
-        let output = mdlab(here.path()).args(arguments).output().unwrap();
+        let output = mdlab(mail.here.path()).args(arguments).output().unwrap();
         assert_eq!(
             (output.status.code(), printed(&output).contains(expected)),
             (Some(2), true),
