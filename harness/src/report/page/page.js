@@ -245,6 +245,17 @@ document.getElementById("keys").addEventListener("click", keys["?"]);
 document.getElementById("summary").textContent = `${plural(report.runs.length, "run")}, mdlab ${report.mdlab}`;
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 window.addEventListener("hashchange", route);
+// Paper cannot be unfolded.
+window.addEventListener("beforeprint", () => {
+  for (const details of main.querySelectorAll("details:not([open])")) {
+    details.draw?.();
+    details.open = true;
+    details.dataset.folded = "";
+  }
+});
+window.addEventListener("afterprint", () => {
+  for (const details of main.querySelectorAll("details[data-folded]")) details.open = false;
+});
 showVerdicts();
 showList();
 route();

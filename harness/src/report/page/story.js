@@ -149,9 +149,10 @@ function standingOf(after) {
     const changed = after.superblocks.some((block) => block.fields.some((field) => field.before !== undefined));
     const details = el("details", {}, el("summary", {}, `Superblocks: ${after.superblocks.map((block) => block.device).join(", ")}${changed ? ", changed" : ""}`));
     // Drawn when they are looked at: a page may have thousands of bytes.
-    details.addEventListener("toggle", () => {
-      if (details.open && details.children.length === 1) details.append(el("div.pictures", {}, after.superblocks.map(drawBlock)));
-    });
+    details.draw = () => {
+      if (details.children.length === 1) details.append(el("div.pictures", {}, after.superblocks.map(drawBlock)));
+    };
+    details.addEventListener("toggle", () => details.open && details.draw());
     parts.push(details);
   }
   parts.push(el("details", {}, el("summary", {}, "State: mdstat, sysfs, nodes"), el("pre.text", {}, after.state || "as before")));
