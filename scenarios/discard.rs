@@ -69,7 +69,8 @@ fn gives_up_nothing(mut guest: Guest, #[values(Level::Raid4, Level::Raid5, Level
 ///
 /// Bug in Debian's 5.10.0-32 and 6.1.0-50: sectors 1536 and 1537 are lost. raid5's `make_discard_request` rounds the start
 /// down to 4 KiB before it rounds it up to a stripe, and so takes a stripe that begins before the range: a file system of
-/// 1 KiB blocks loses data to fstrim. 6.1.192 computes the first stripe from the sector itself, and 7.2 keeps them.
+/// 1 KiB blocks loses data to fstrim. 6.1.192 computes the first stripe from the sector itself; 6.12.117 and 7.2
+/// keep them.
 #[rstest]
 fn discards_too_much(mut guest: Guest, #[values(Level::Raid5, Level::Raid6)] level: Level) {
     // Three and two data disks: 1536 sectors are four stripes of the one and six of the other.
