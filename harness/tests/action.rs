@@ -2,13 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
 mod foreign;
 
-use foreign::{alone, lay_out, mdlab, printed};
+use foreign::{alone, lay_out, mdlab, printed, target};
 
 /// A workspace on a runner.
 struct Runner<'a> {
@@ -22,8 +21,8 @@ impl Runner<'_> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci");
         let mut command = Command::new(folder.join("action"));
         command.arg(step).env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
-        command.env("MDLAB_BUILD", Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere"));
         command
+            .env("MDLAB_BUILD", target())
             .env("RUNNER_TEMP", self.temporary)
             .env("GITHUB_WORKSPACE", self.workspace)
             .env("MDLAB_KERNEL", "debian:bookworm");
@@ -48,10 +47,6 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     assert!(accepted.status.success(), "{}", printed(&accepted));
     let dmesg = workspace.path().join("snapshots/creates_a_mirror/dmesg.snap");
     fs::write(&dmesg, fs::read_to_string(&dmesg).unwrap().replace("raid1:md0", "raid1:md1")).unwrap();
-    // What the step before has built.
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere/debug/mdlab");
-    let _ = fs::remove_file(&built);
-    symlink(env!("CARGO_BIN_EXE_mdlab"), &built).unwrap();
 
     let runner = Runner { workspace: workspace.path(), temporary: temporary.path() };
     let prepared = runner.step("prepare", &[("MDLAB_SHARD", "1/2"), ("MDLAB_MDADM", "")]);

@@ -8,7 +8,9 @@ use std::process::{Command, Output};
 pub(crate) fn lay_out(folder: &Path) {
     let harness = env!("CARGO_MANIFEST_DIR");
     let manifest = include_str!("Cargo.toml.in").replace("@HARNESS@", harness);
-    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    // With the same profiles what mdlab needs is not built anew.
+    let (_, profiles) = include_str!("../../../Cargo.toml").split_once("[profile.dev]").unwrap();
+    std::fs::write(folder.join("Cargo.toml"), format!("{manifest}\n[profile.dev]{profiles}")).unwrap();
     std::fs::create_dir_all(folder.join("tests")).unwrap();
     for (name, text) in [
         ("array.rs", include_str!("array.rs")),
@@ -21,12 +23,16 @@ pub(crate) fn lay_out(folder: &Path) {
     std::fs::copy(Path::new(harness).join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
 }
 
+/// Where mdlab was built.
+pub(crate) fn target() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_mdlab")).ancestors().nth(2).unwrap()
+}
+
 /// mdlab, in the crate's folder.
 pub(crate) fn mdlab(folder: &Path) -> Command {
-    // Kept from run to run: building mdlab takes far longer than the scenario.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
-    command.current_dir(folder).env("CARGO_TARGET_DIR", target);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", target());
+    command.env("MDLAB_EVIDENCE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere"));
     // Set by the cargo that runs this test, and about another package.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("NEXTEST").env_remove("RUSTFLAGS");
     command
