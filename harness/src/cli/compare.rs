@@ -37,6 +37,9 @@ pub(super) struct Compare {
     kernel: Vec<KernelSource>,
     /// An mdadm: named twice, they are compared; named once, it is that of both machines [default: that of the first
     /// kernel's suite].
+    ///
+    /// A suite's mdadm comes with its udev, whose doing differs as well; a file's with that of the oldest suite that has
+    /// its libraries.
     #[arg(long, value_name = "MDADM")]
     mdadm: Vec<ToolSource>,
     /// `tcg`, `kvm` or `auto`, as in `mdlab run` [default: tcg].
