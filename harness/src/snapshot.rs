@@ -162,7 +162,7 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
         let folder = place.folder.display();
         let text = match known {
             true => {
-                let differ = format!("{} differ from the snapshots in `{folder}`, as shown above", drifted.join(", "));
+                let differ = format!("{} differ from the snapshots in `{folder}`", drifted.join(", "));
                 let lack = missing.join(", ")
                     + &format!(" have no snapshots in `{folder}` yet: run on the oldest kernel first");
                 let parts =

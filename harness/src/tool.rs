@@ -11,7 +11,8 @@ use mdlab_vm::Suite;
 pub enum ToolSource {
     /// `debian:SUITE`: that suite's mdadm in that suite's user space.
     Debian(Suite),
-    /// `file:PATH`: this binary, static or not, in the user space of the first suite whose libraries satisfy it.
+    /// `file:PATH`: this binary, static or not, in the user space of the first suite whose libraries satisfy it, and whose
+    /// mdadm is about as new.
     File(PathBuf),
 }
 

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::choice::DEFAULT_SUITE;
 use crate::tool::ToolSource;
+use crate::version::Version;
 
 /// The agent, built static by the build script: the guest's PID 1.
 pub(crate) const AGENT: &[u8] = include_bytes!(env!("MDLAB_AGENT"));
@@ -99,8 +100,13 @@ const AT_HAND: [&str; 10] = [
     "crc32c_generic",
 ];
 
-/// Suites around a binary of the user's, the preferred one first: each has newer libraries than the one before.
-const SUITES: [&str; 3] = [DEFAULT_SUITE, "trixie", "sid"];
+/// Suites around a binary of the user's, each with newer libraries than the one before, and the mdadm from which on it is
+/// preferred: the snapshots of that version are of its udev as well.
+const SUITES: [(&str, Version); 3] = [
+    (DEFAULT_SUITE, Version { major: 0, minor: 0 }),
+    ("trixie", Version { major: 4, minor: 4 }),
+    ("sid", Version { major: 4, minor: 6 }),
+];
 
 /// How long a binary of the user's may take to say its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
@@ -130,10 +136,14 @@ impl Userland {
     /// That around a binary of somebody's. Where its version is known it is not run, for nobody knows what it does.
     pub(crate) fn around(path: &Path, version: Option<&str>, cache: &Cache, notice: Notice) -> Result<Self> {
         let program = Program::read(path)?;
-        let packages = satisfying(&program, path, cache, notice)?;
+        let (oldest, packages) = satisfying(&program, path, 0, cache, notice)?;
         let version = match version {
             Some(version) => version.to_owned(),
             None => version_of(program.command(&packages.root()), path)?,
+        };
+        let packages = match preferred(&version) {
+            newer if newer > oldest => satisfying(&program, path, newer, cache, notice)?.1,
+            _ => packages,
         };
         Ok(Self { agent: AGENT.to_vec(), packages, mdadm: Some(path.to_owned()), version })
     }
@@ -217,14 +227,26 @@ fn entry() -> String {
     format!("programs-{}", &Digest::of(PACKAGES.join(" ").as_bytes()).short()[..8])
 }
 
-/// The user space of the first suite whose libraries are new enough for a program of the user's.
-fn satisfying(program: &Program, path: &Path, cache: &Cache, notice: Notice) -> Result<Packages> {
+/// Which of [`SUITES`] belongs to a version.
+fn preferred(version: &str) -> usize {
+    let version = version.parse::<Version>().ok();
+    SUITES.iter().rposition(|(_, since)| version.is_some_and(|version| version >= *since)).unwrap_or(0)
+}
+
+/// The first suite from this one on whose libraries are new enough for a program of the user's, and its user space.
+fn satisfying(
+    program: &Program,
+    path: &Path,
+    first: usize,
+    cache: &Cache,
+    notice: Notice,
+) -> Result<(usize, Packages)> {
     let mut lacking = String::new();
-    for suite in SUITES {
+    for (number, (suite, _)) in SUITES.into_iter().enumerate().skip(first) {
         let packages = packages(&suite.parse().map_err(Error::usage)?, cache, notice)?;
         let unmet = program.unmet(&packages.root())?;
         if unmet.is_empty() {
-            return Ok(packages);
+            return Ok((number, packages));
         }
         lacking = format!("{suite} lacks {}", unmet.join(", "));
     }
@@ -247,4 +269,16 @@ fn version_of(mut command: Command, path: &Path) -> Result<String> {
     let version = text.split_once(" v").and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
     let version = version.filter(|version| version.starts_with(|first: char| first.is_ascii_digit()));
     version.ok_or_else(|| failed(format!("expected `mdadm - vVERSION`, got `{}`", text.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_mdadm_comes_with_the_udev_that_its_snapshots_know() {
+        let suites =
+            ["4.2", "4.3", "4.4", "4.5-rc1", "4.6-3", "5.0", "unknown"].map(|version| SUITES[preferred(version)].0);
+        assert_eq!(suites, ["bookworm", "bookworm", "trixie", "trixie", "sid", "sid", "bookworm"]);
+    }
 }

@@ -82,7 +82,8 @@ impl Recipe<'_> {
                         }
                     },
                 };
-                notice(News::Note(&format!("KVM does not work on this host ({reason}): emulating instead")));
+                let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+                notice(News::Note(&format!("KVM does not work on this host: emulating instead ({reason})")));
                 self.find_or_boot(cache, Accel::Tcg, notice)
             }
         }

@@ -34,6 +34,7 @@ use judge::{Judge, Seen, Verdict};
 #[derive(Args)]
 pub(super) struct Bisect {
     /// Run only scenarios whose names contain this.
+    #[arg(value_parser = super::scenarios::part)]
     filter: Option<String>,
     /// A revision at which the scenarios do what they should.
     #[arg(long, value_name = "REV")]

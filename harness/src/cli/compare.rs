@@ -29,6 +29,7 @@ use observed::Observed;
 #[derive(Args)]
 pub(super) struct Compare {
     /// Run only scenarios whose names contain this.
+    #[arg(value_parser = scenarios::part)]
     filter: Option<String>,
     #[command(flatten)]
     workspace: Workspace,
@@ -38,8 +39,8 @@ pub(super) struct Compare {
     /// An mdadm: named twice, they are compared; named once, it is that of both machines [default: that of the first
     /// kernel's suite].
     ///
-    /// A suite's mdadm comes with its udev, whose doing differs as well; a file's with that of the oldest suite that has
-    /// its libraries.
+    /// A suite's mdadm comes with its udev, whose doing differs as well; a file's with that of the suite whose mdadm is about
+    /// as new.
     #[arg(long, value_name = "MDADM")]
     mdadm: Vec<ToolSource>,
     /// `tcg`, `kvm` or `auto`, as in `mdlab run` [default: tcg].

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 
 use super::interrupt::Interrupts;
 use super::progress::{complain, telling};
-use super::scenarios::{Workspace, environment, only};
+use super::scenarios::{Workspace, environment, only, part};
 use super::{Machine, print};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -31,6 +31,7 @@ use symbols::Symbols;
 #[derive(Args)]
 pub(super) struct Gdb {
     /// The scenario: its name, or a part that no other has.
+    #[arg(value_parser = part)]
     scenario: String,
     /// The label of the step [default: the first].
     #[arg(long, value_name = "LABEL")]

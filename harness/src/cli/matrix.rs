@@ -36,6 +36,7 @@ use sheet::{Booted, Ended, Sheet};
 #[derive(Args)]
 pub(super) struct Matrix {
     /// Run only scenarios whose names contain this.
+    #[arg(value_parser = scenarios::part)]
     filter: Option<String>,
     #[command(flatten)]
     workspace: Workspace,
@@ -78,7 +79,8 @@ impl Matrix {
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         // Taken first: let through, it would end this before anything is told.
         let interrupt = interrupts.next();
-        let results = Results::new(began.elapsed(), ledger.outcomes(&sheet.cells));
+        let unfinished = interrupt.as_ref().map(|interrupt| format!("{} came", interrupt.signal));
+        let results = Results { unfinished, ..Results::new(began.elapsed(), ledger.outcomes(&sheet.cells)) };
         let kept = Interrupts::let_through(|| self.tell(&sheet, minutes).and_then(|()| tell(results)));
         if let Some(interrupt) = interrupt {
             interrupt.end(&format!("{} of {} runs were made", sheet.done(), sheet.planned()));

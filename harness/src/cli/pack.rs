@@ -8,7 +8,7 @@ use mdlab_vm::{AccelChoice, Cache};
 use super::attempt::{Attempt, Ran};
 use super::interrupt::Interrupts;
 use super::progress::telling;
-use super::scenarios::{Workspace, environment, only};
+use super::scenarios::{Workspace, environment, only, part};
 use super::{Machine, print};
 use crate::choice::Choice;
 use crate::conversation::{CONVERSATIONS, Conversation};
@@ -26,6 +26,7 @@ use crate::userland::AGENT;
 #[derive(Args)]
 pub(super) struct PackUp {
     /// The scenario: its name, or a part that no other has.
+    #[arg(value_parser = part)]
     scenario: String,
     /// The file [default: the scenario's name and `.mdlab`].
     #[arg(long, short, value_name = "FILE")]

@@ -27,6 +27,7 @@ use tally::Tally;
 #[derive(Args)]
 pub(super) struct Prove {
     /// Run only scenarios whose names contain this.
+    #[arg(value_parser = scenarios::part)]
     filter: Option<String>,
     #[command(flatten)]
     workspace: Workspace,

@@ -31,6 +31,9 @@ pub(super) struct Report {
     /// Show every story whose recording was kept, not only one of each scenario and those that failed.
     #[arg(long)]
     every_story: bool,
+    /// End with the status that stands for all of it: 0 only if everything was run and nothing failed.
+    #[arg(long)]
+    verdict: bool,
 }
 
 /// What to write.
@@ -85,10 +88,16 @@ impl Report {
         };
         let path = self.output.clone().unwrap_or_else(|| base.join(self.format.file()));
         if path == Path::new("-") {
-            return print(&text);
+            print(&text)?;
+        } else {
+            let written = std::fs::write(&path, text);
+            written.map_err(|error| Failure::usage(format!("write `{}`: {error}", path.display())))?;
+            print(&format!("{}\n", path.display()))?;
         }
-        std::fs::write(&path, text).map_err(|error| Failure::usage(format!("write `{}`: {error}", path.display())))?;
-        print(&format!("{}\n", path.display()))
+        match results.class().filter(|_| self.verdict) {
+            Some(class) => Err(Failure::new(class, report::summary::headline(&results))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -13,12 +13,12 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use xshell::cmd;
+use xshell::{Shell, cmd};
 
 use super::interrupt::{Interrupt, Interrupts};
 use super::progress::{is_quiet, telling};
 use super::report::tell;
-use super::scenarios::{Members, Workspace, environment};
+use super::scenarios::{self, Members, Workspace, environment};
 use super::{Machine, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
@@ -32,6 +32,7 @@ use runner::Runner;
 #[derive(Args)]
 pub(super) struct Run {
     /// Run only scenarios whose names contain this, or one of these.
+    #[arg(value_parser = scenarios::part)]
     filters: Vec<String>,
     #[command(flatten)]
     workspace: Workspace,
@@ -85,19 +86,45 @@ impl Run {
         child::end_with_parent(&mut command, Signal::SIGTERM);
         let (status, interrupt) =
             wait(command).map_err(|error| Failure::infra(format!("run cargo-nextest: {error}")))?;
+        let interrupt = interrupt.filter(|_| !status.success());
         let mut noted = outcomes.read();
-        runner.complete(&mut noted);
-        let told = skipped(&noted);
-        let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone())));
-        if let Some(interrupt) = interrupt.filter(|_| !status.success()) {
+        // What it says of tests that it ended itself is nothing about them.
+        if interrupt.is_none() {
+            runner.complete(&mut noted);
+        }
+        let ran = self.ran(status, &shell, &members);
+        let unfinished = match (&interrupt, &ran) {
+            (Some(interrupt), _) => Some(format!("{} came", interrupt.signal)),
+            (None, ran) => ran.as_ref().err().map(|failure| failure.message.clone()),
+        };
+        let results = Results { unfinished, ..Results::new(began.elapsed(), noted.clone()) };
+        let told = skipped(&noted).and_then(|()| tell(results));
+        if let Some(interrupt) = interrupt {
             interrupt.end("not all scenarios were run");
         }
         told?;
+        ran?;
         let failed = |outcome: Outcome| outcome.verdict.and_then(Verdict::class);
         match status.code() {
-            Some(0) => Ok(()),
-            Some(NO_TESTS) => Err(members.none_named(&self.filters)),
-            code => Err(verdict(code, &noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
+            Some(SOME_FAILED) => Err(verdict(&noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the test runner ran what was asked for, however it ended.
+    fn ran(&self, status: ExitStatus, shell: &Shell, members: &Members) -> Result<(), Failure> {
+        match status.code() {
+            Some(0 | SOME_FAILED) => Ok(()),
+            Some(BUILD_FAILED) => Err(Failure::usage("the scenarios do not build, see above")),
+            Some(NO_TESTS) => {
+                // Of few scenarios one of many parts may have none.
+                let there = |filter: &String| scenarios::list(shell, Some(filter)).is_ok();
+                match self.shard.is_some() && (self.filters.is_empty() || self.filters.iter().any(there)) {
+                    true => Ok(()),
+                    false => Err(members.none_named(&self.filters)),
+                }
+            }
+            _ => Err(Failure::infra(format!("cargo-nextest ended with {status}, see above"))),
         }
     }
 }
@@ -145,26 +172,26 @@ fn shard(text: &str) -> Result<String, String> {
         text.split_once('/').and_then(|(part, all)| Some((part.parse::<u32>().ok()?, all.parse::<u32>().ok()?)));
     match numbers {
         Some((part, all)) if (1..=all).contains(&part) => Ok(format!("count:{part}/{all}")),
-        _ => Err("expected a part and how many there are, such as `2/4`".into()),
+        _ => Err("expected a part, from 1 on, and how many there are, such as `2/4`".into()),
     }
 }
 
 /// Exit statuses of cargo-nextest (its `NextestExitCode`).
-const BUILD_FAILED: i32 = 101;
 const NO_TESTS: i32 = 4;
+const SOME_FAILED: i32 = 100;
+const BUILD_FAILED: i32 = 101;
 
 /// The failure of a run: that of the scenarios' classes which counts most.
-fn verdict(status: Option<i32>, classes: &[Class]) -> Failure {
-    match (Class::worst(classes), status) {
-        (Some(worst), _) => {
+fn verdict(classes: &[Class]) -> Failure {
+    match Class::worst(classes) {
+        Some(worst) => {
             let count = |class: &Class| classes.iter().filter(|other| *other == class).count();
             let counts = Class::PRECEDENCE.iter().map(|class| (count(class), class)).filter(|(count, _)| *count > 0);
             let counts = counts.map(|(count, class)| format!("{count} {class}"));
             Failure::new(worst, format!("scenarios failed, as shown above: {}", counts.collect::<Vec<_>>().join(", ")))
         }
-        (None, Some(BUILD_FAILED)) => Failure::usage("the scenarios do not build, see above"),
         // An assertion of the scenario's own.
-        (None, _) => Failure::new(Class::Drift, "a scenario failed, see above"),
+        None => Failure::new(Class::Drift, "a scenario failed, see above"),
     }
 }
 
@@ -182,10 +209,9 @@ mod tests {
 
     #[test]
     fn the_class_that_counts_most_is_the_run_s() {
-        let failure = verdict(Some(100), &[Class::Drift, Class::Tool, Class::Kernel, Class::Drift]);
+        let failure = verdict(&[Class::Drift, Class::Tool, Class::Kernel, Class::Drift]);
         assert_eq!(failure.class, Class::Kernel);
         assert!(failure.message.ends_with("1 kernel, 1 tool, 2 drift"), "{failure}");
-        assert_eq!(verdict(Some(100), &[]).class, Class::Drift);
-        assert_eq!(verdict(Some(BUILD_FAILED), &[]).class, Class::Usage);
+        assert_eq!(verdict(&[]).class, Class::Drift);
     }
 }

@@ -40,6 +40,14 @@ impl Workspace {
     }
 }
 
+/// A part of a scenario's name, as it is named on a command line: cargo-nextest would take others for options of its own.
+pub(super) fn part(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.starts_with('-') {
+        true => Err("expected a part of a scenario's name, such as `members::`".into()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// One scenario, as cargo-nextest lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scenario {

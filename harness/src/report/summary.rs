@@ -14,7 +14,7 @@ const LINES: usize = 6;
 /// The text, with a new line at its end.
 pub(crate) fn summary(results: &Results) -> String {
     let outcomes = &results.outcomes;
-    let mut text = format!("{} in {}\n", counts(outcomes), duration(results.seconds));
+    let mut text = format!("{} in {}\n", headline(results), duration(results.seconds));
     let failed: Vec<&Outcome> =
         outcomes.iter().filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip))).collect();
     for outcome in failed.iter().take(SHOWN) {
@@ -29,6 +29,12 @@ pub(crate) fn summary(results: &Results) -> String {
         text.push_str(&format!("       and {} more\n", failed.len() - SHOWN));
     }
     text
+}
+
+/// How many ended how, and whether that is all.
+pub(crate) fn headline(results: &Results) -> String {
+    let counts = counts(&results.outcomes);
+    results.unfinished.as_ref().map_or(counts.clone(), |why| format!("{counts}, and not all was run: {why}"))
 }
 
 /// The one command to run next; nothing where all is well.
@@ -96,5 +102,8 @@ mod tests {
         assert!(text.starts_with("5 tool in 1.7 min\n"), "{text}");
         assert!(text.contains("tool   c on ") && !text.contains("tool   d on "), "{text}");
         assert!(text.ends_with("       and 2 more\n"), "{text}");
+        let unfinished = Some("SIGTERM came".to_owned());
+        let cut = Results { unfinished, ..Results::new(Duration::ZERO, Vec::new()) };
+        assert_eq!(headline(&cut), "nothing was run, and not all was run: SIGTERM came");
     }
 }
