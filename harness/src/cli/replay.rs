@@ -13,6 +13,7 @@ use crate::folder;
 use crate::laboratory::Laboratory;
 use crate::outcome::Verdict;
 use crate::pack::{Pack, Packed};
+use crate::printable::printable;
 use crate::story::Story;
 use crate::tool::ToolSource;
 use crate::userland::Userland;
@@ -50,14 +51,16 @@ impl Replay {
             print(&format!("\n{title}the same, bit for bit: {}\n", &digest.short()[..16]))?;
         }
         for difference in &outcome.differences {
-            print(&format!("{}\n", difference.unified.trim_end()))?;
+            print(&format!("{}\n", printable(difference.unified.trim_end())))?;
         }
         match outcome.verdict {
             Some(Verdict::Fail(class)) => {
                 // It says of which class it is.
                 let message = outcome.message.unwrap_or_default();
                 let message = message.strip_prefix(&format!("{class}: ")).unwrap_or(&message).to_owned();
-                Err(Failure::new(class, format!("`{}` failed so: {message}", outcome.scenario)))
+                // A stranger may have written the file.
+                let text = format!("`{}` failed so: {message}", outcome.scenario);
+                Err(Failure::new(class, printable(&text).into_owned()))
             }
             _ => print(&format!("`{}` passes\n", outcome.scenario)),
         }
