@@ -34,7 +34,7 @@ fn a_step_is_debugged() {
     let nowhere = gdb(&["runs_a_tool", "--step", "walk"]);
     assert_eq!(nowhere.status.code(), Some(2), "{}", printed(&nowhere));
     assert!(
-        printed(&nowhere).contains("`runs_a_tool` ended, and never came to a step `walk`"),
+        printed(&nowhere).contains("`runs_a_tool` ended, and never came to a step `walk`; it has `run`"),
         "{}",
         printed(&nowhere)
     );

@@ -85,7 +85,9 @@ impl Gdb {
         match (stopped, end) {
             (None, End::Itself) => {
                 let step = self.step.as_ref().map_or("a step".to_owned(), |step| format!("a step `{step}`"));
-                Err(Failure::usage(format!("`{}` ended, and never came to {step}", scenario.name)))
+                let steps: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(debugger::PASSED)).collect();
+                let text = format!("`{}` ended, and never came to {step}; it has {}", scenario.name, steps.join(", "));
+                Err(Failure::usage(text))
             }
             (Some(gdb), End::Itself) => {
                 gdb?;

@@ -103,13 +103,15 @@ impl Report {
 
 /// Keeps what a run came to, and its page; says what counts of it.
 pub(super) fn tell(results: Results) -> Result<(), Failure> {
-    let (summary, next) = (report::summary::summary(&results), report::summary::next(&results));
+    // Where nothing was run, what is said of that is all.
+    let summary = (!results.outcomes.is_empty()).then(|| report::summary::summary(&results));
+    let next = report::summary::next(&results);
     // Its evidence is where it is said to be until the file is written.
     let page = report::page(&results, false)?;
     let path = results.write()?.with_file_name(Format::Html.file());
     folder::write_whole(&path, page.as_bytes())?;
     let next = next.map_or_else(String::new, |command| format!("next:   {command}\n"));
-    print(&format!("\n{summary}report: {}\n{next}", path.display()))
+    summary.map_or(Ok(()), |summary| print(&format!("\n{summary}report: {}\n{next}", path.display())))
 }
 
 /// A name as KCIDB wants it.

@@ -16,6 +16,9 @@ pub(crate) const STEP: &str = "MDLAB_GDB_STEP";
 /// Says that the guest has stopped, at this step, to whoever reads what the test prints.
 pub(crate) const STOPPED: &str = "mdlab: stopped for gdb at ";
 
+/// Says that it has not, likewise.
+pub(crate) const PASSED: &str = "mdlab: gdb is not wanted at ";
+
 /// Starts a guest; gdb comes to the scenario's first.
 pub(super) fn fork(laboratory: &Laboratory, title: &Title) -> Result<Session, Failure> {
     let Some(path) = std::env::var_os(SOCKET).filter(|_| title.number == 1) else { return laboratory.fork() };
@@ -31,6 +34,10 @@ pub(super) fn stop_at(label: &str, title: &Title, session: &mut Session) -> Resu
     match wanted {
         Ok(wanted) if title.number == 1 && (wanted == label || wanted.is_empty() && first) => {
             session.stop(|| eprintln!("{STOPPED}`{label}`"))
+        }
+        Ok(_) if title.number == 1 => {
+            eprintln!("{PASSED}`{label}`");
+            Ok(())
         }
         _ => Ok(()),
     }

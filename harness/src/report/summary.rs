@@ -34,7 +34,8 @@ pub(crate) fn summary(results: &Results) -> String {
 /// How many ended how, and whether that is all.
 pub(crate) fn headline(results: &Results) -> String {
     let counts = counts(&results.outcomes);
-    results.unfinished.as_ref().map_or(counts.clone(), |why| format!("{counts}, and not all was run: {why}"))
+    let rest = if results.outcomes.is_empty() { "" } else { ", and not all was run" };
+    results.unfinished.as_ref().map_or(counts.clone(), |why| format!("{counts}{rest}: {why}"))
 }
 
 /// The one command to run next; nothing where all is well.
@@ -104,6 +105,6 @@ mod tests {
         assert!(text.ends_with("       and 2 more\n"), "{text}");
         let unfinished = Some("SIGTERM came".to_owned());
         let cut = Results { unfinished, ..Results::new(Duration::ZERO, Vec::new()) };
-        assert_eq!(headline(&cut), "nothing was run, and not all was run: SIGTERM came");
+        assert_eq!(headline(&cut), "nothing was run: SIGTERM came");
     }
 }
