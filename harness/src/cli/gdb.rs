@@ -20,6 +20,7 @@ use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::guest::debugger;
 use crate::laboratory::Laboratory;
+use crate::snapshot::IGNORED;
 use symbols::Symbols;
 
 /// Stops a scenario before one of its steps does anything, and attaches gdb to the kernel.
@@ -66,7 +67,9 @@ impl Gdb {
         let socket = PathBuf::from(format!("/proc/{}/fd/{}/gdb", std::process::id(), opened.as_raw_fd()));
         let mut command = Command::new(&scenario.program);
         command.args(["--exact", &scenario.name, "--nocapture"]).current_dir(&scenario.folder);
-        command.env("CARGO_MANIFEST_DIR", &scenario.folder).env("INSTA_UPDATE", "no").envs(environment(&choice)?);
+        command.env("CARGO_MANIFEST_DIR", &scenario.folder).envs(environment(&choice)?);
+        // The clock may jump where gdb stops it: what comes then proves nothing.
+        command.env(IGNORED, "1");
         command.env(debugger::SOCKET, &socket).env(debugger::STEP, self.step.as_deref().unwrap_or_default());
 
         let (mut said, mut stopped) = (String::new(), None);
@@ -91,7 +94,6 @@ impl Gdb {
             }
             (Some(gdb), End::Itself) => {
                 gdb?;
-                // The clock may have jumped where gdb stopped it: what it came to proves nothing.
                 print(&format!("`{}` went on to its end\n", scenario.name))
             }
             _ => Err(Failure::new(Class::Infra, format!("`{}` was ended before its time", scenario.name))),
