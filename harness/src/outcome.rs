@@ -139,6 +139,9 @@ impl Outcomes {
     }
 }
 
+/// Stands for the scenarios that were not run.
+const NOT_RUN: &str = "not run";
+
 impl Outcome {
     /// Of a scenario that has said nothing yet.
     pub(crate) fn none(package: &str, scenario: &str) -> Self {
@@ -154,6 +157,17 @@ impl Outcome {
             evidence: Vec::new(),
             seconds: 0.0,
         }
+    }
+
+    /// Of all that was asked for and not run, for this reason.
+    pub(crate) fn not_run(why: &Failure) -> Self {
+        let (verdict, message) = (Some(Verdict::Fail(why.class)), Some(why.to_string()));
+        Self { verdict, message, ..Self::none("", NOT_RUN) }
+    }
+
+    /// Whether that is what it is of.
+    pub(crate) fn is_not_run(&self) -> bool {
+        self.package.is_empty() && self.scenario == NOT_RUN
     }
 
     fn of(package: &str, scenario: &str, words: Vec<(u64, Word)>) -> Self {

@@ -20,16 +20,13 @@ const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
     /// [`FORMAT`].
-    pub(crate) format: u32,
+    format: u32,
     /// The version of mdlab.
     pub(crate) mdlab: String,
     /// When it began, in seconds since 1970.
     pub(crate) began: u64,
     /// Wall time.
     pub(crate) seconds: f64,
-    /// Why not all was run that was asked for, if so.
-    #[serde(default)]
-    pub(crate) unfinished: Option<String>,
     /// How each scenario went.
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -43,7 +40,6 @@ impl Results {
             mdlab: env!("CARGO_PKG_VERSION").to_owned(),
             began: now.saturating_sub(took).as_secs(),
             seconds: took.as_secs_f64(),
-            unfinished: None,
             outcomes,
         }
     }
@@ -84,11 +80,10 @@ impl Results {
         Ok(results)
     }
 
-    /// The class that counts most: a run that did not come to its end is one that the laboratory failed.
+    /// The class that counts most; a scenario that was ended before its time is one that the laboratory failed.
     pub(crate) fn class(&self) -> Option<Class> {
         let classes = self.outcomes.iter().map(|outcome| outcome.verdict.map_or(Some(Class::Infra), Verdict::class));
-        let classes: Vec<Class> = classes.chain([self.unfinished.as_ref().map(|_| Class::Infra)]).flatten().collect();
-        Class::worst(&classes)
+        Class::worst(&classes.flatten().collect::<Vec<_>>())
     }
 
     /// Several as one: they ran side by side.
@@ -97,8 +92,6 @@ impl Results {
             let end = (one.began as f64 + one.seconds).max(other.began as f64 + other.seconds);
             one.began = one.began.min(other.began);
             one.seconds = end - one.began as f64;
-            one.unfinished =
-                [one.unfinished, other.unfinished].into_iter().flatten().reduce(|one, other| one + "; " + &other);
             one.outcomes.extend(other.outcomes);
             one
         })
@@ -140,23 +133,17 @@ mod tests {
 
     #[test]
     fn what_did_not_come_to_its_end_has_not_passed() {
-        let of = |verdict, unfinished: Option<&str>| {
-            let outcomes = vec![Outcome { verdict, ..Outcome::none("scenarios", "mirror") }];
-            let unfinished = unfinished.map(str::to_owned);
-            Results { unfinished, ..Results::new(Duration::ZERO, outcomes) }.class()
-        };
-        assert_eq!(of(Some(Verdict::Pass), None), None);
-        assert_eq!(of(Some(Verdict::Pass), Some("SIGTERM came")), Some(Class::Infra));
-        assert_eq!(of(None, None), Some(Class::Infra));
-        assert_eq!(of(Some(Verdict::Fail(Class::Kernel)), Some("SIGTERM came")), Some(Class::Kernel));
+        let pass = Outcome { verdict: Some(Verdict::Pass), ..Outcome::none("scenarios", "mirror") };
+        let of = |other: Outcome| Results::new(Duration::ZERO, vec![pass.clone(), other]).class();
+        assert_eq!(of(pass.clone()), None);
+        assert_eq!(of(Outcome::none("scenarios", "stop")), Some(Class::Infra));
+        assert_eq!(of(Outcome::not_run(&Failure::usage("they do not build"))), Some(Class::Usage));
     }
 
     #[test]
     fn parts_that_ran_side_by_side_are_one_run() {
-        let part = |unfinished: &str| Results { unfinished: Some(unfinished.into()), ..ran(90, 20.0, "other") };
-        let both = Results::together(vec![ran(100, 60.0, "one"), part("SIGTERM came"), part("full")]).unwrap();
-        assert_eq!((both.began, both.seconds, both.outcomes.len()), (90, 70.0, 3));
-        assert_eq!(both.unfinished.as_deref(), Some("SIGTERM came; full"));
+        let both = Results::together(vec![ran(100, 60.0, "one"), ran(90, 20.0, "other")]).unwrap();
+        assert_eq!((both.began, both.seconds, both.outcomes.len()), (90, 70.0, 2));
         assert!(Results::together(Vec::new()).is_none());
     }
 }

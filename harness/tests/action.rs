@@ -118,7 +118,7 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     let ran = runner.step("run", &inputs("", "$(touch${IFS}planted);`touch planted`"));
     assert_eq!(ran.status.code(), Some(2), "{}", printed(&ran));
     assert!(
-        printed(&ran).contains("\n::error title=mdlab::not all was run: no scenario's name contains "),
+        printed(&ran).contains("\n::error title=not run on no machine::usage: no scenario's name contains "),
         "{}",
         printed(&ran)
     );
@@ -218,10 +218,14 @@ fn a_job_that_is_cancelled_leaves_nothing_running() {
     kill(Pid::from_raw(step.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let ended = step.wait_with_output().unwrap();
     let text = printed(&ended);
-    assert!(!ended.status.success() && text.contains("::error title=mdlab::not all was run: SIGTERM came\n"), "{text}");
+    assert!(
+        !ended.status.success()
+            && text.contains("::error title=not run on no machine::infra: not all scenarios were run: SIGTERM came\n"),
+        "{text}"
+    );
     fs::create_dir_all(temporary.path().join("mdlab-runs")).unwrap();
     fs::rename(temporary.path().join("mdlab"), temporary.path().join("mdlab-runs/0")).unwrap();
     let merged = runner.step("merge", &[("MDLAB_MERGE", "1")]);
     assert_eq!(merged.status.code(), Some(6), "{}", printed(&merged));
-    assert!(printed(&merged).contains("and not all was run: SIGTERM came\n"), "{}", printed(&merged));
+    assert!(printed(&merged).contains("::error title=mdlab::infra: 1 infra"), "{}", printed(&merged));
 }

@@ -72,9 +72,14 @@ impl AsFd for Interrupts {
 }
 
 impl Interrupt {
+    /// The failure of what was interrupted.
+    pub(super) fn failure(&self, what: &str) -> Failure {
+        Failure::infra(format!("{what}: {} came", self.signal))
+    }
+
     /// Says what was interrupted, and ends this process as the signal would have, so that whoever started it knows.
     pub(super) fn end(self, what: &str) -> ! {
-        complain(&Failure::infra(format!("{what}: {} came", self.signal)).to_string());
+        complain(&self.failure(what).to_string());
         let _ = SigSet::empty().thread_set_mask();
         let _ = raise(self.signal);
         // The first process of a container does not die of it (pid_namespaces(7)): it ends as a shell would say that it did.

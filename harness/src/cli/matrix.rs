@@ -22,6 +22,7 @@ use super::scenarios::{self, Scenario, Workspace, environment};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::outcome::Outcome;
 use crate::results::Results;
 use crate::tool::ToolSource;
 use ledger::Ledger;
@@ -79,11 +80,13 @@ impl Matrix {
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         // Taken first: let through, it would end this before anything is told.
         let interrupt = interrupts.next();
-        let unfinished = interrupt.as_ref().map(|interrupt| format!("{} came", interrupt.signal));
-        let results = Results { unfinished, ..Results::new(began.elapsed(), ledger.outcomes(&sheet.cells)) };
+        let made = format!("{} of {} runs were made", sheet.done(), sheet.planned());
+        let mut outcomes = ledger.outcomes(&sheet.cells);
+        outcomes.extend(interrupt.as_ref().map(|interrupt| Outcome::not_run(&interrupt.failure(&made))));
+        let results = Results::new(began.elapsed(), outcomes);
         let kept = Interrupts::let_through(|| self.tell(&sheet, minutes).and_then(|()| tell(results)));
         if let Some(interrupt) = interrupt {
-            interrupt.end(&format!("{} of {} runs were made", sheet.done(), sheet.planned()));
+            interrupt.end(&made);
         }
         outcome.and(kept).and_then(|()| verdict(&sheet))
     }

@@ -95,7 +95,7 @@ impl Report {
             print(&format!("{}\n", path.display()))?;
         }
         match results.class().filter(|_| self.verdict) {
-            Some(class) => Err(Failure::new(class, report::summary::headline(&results))),
+            Some(class) => Err(Failure::new(class, report::summary::counts(&results.outcomes))),
             None => Ok(()),
         }
     }
@@ -104,7 +104,8 @@ impl Report {
 /// Keeps what a run came to, and its page; says what counts of it.
 pub(super) fn tell(results: Results) -> Result<(), Failure> {
     // Where nothing was run, what is said of that is all.
-    let summary = (!results.outcomes.is_empty()).then(|| report::summary::summary(&results));
+    let ran = results.outcomes.iter().any(|outcome| !outcome.is_not_run());
+    let summary = ran.then(|| report::summary::summary(&results));
     let next = report::summary::next(&results);
     // Its evidence is where it is said to be until the file is written.
     let page = report::page(&results, false)?;

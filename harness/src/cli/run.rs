@@ -93,14 +93,12 @@ impl Run {
             runner.complete(&mut noted);
         }
         let ran = self.ran(status, &shell, &members);
-        let unfinished = match (&interrupt, &ran) {
-            (Some(interrupt), _) => Some(format!("{} came", interrupt.signal)),
-            (None, ran) => ran.as_ref().err().map(|failure| failure.message.clone()),
-        };
-        let results = Results { unfinished, ..Results::new(began.elapsed(), noted.clone()) };
-        let told = skipped(&noted).and_then(|()| tell(results));
+        let told = skipped(&noted);
+        let came = interrupt.as_ref().map(|interrupt| interrupt.failure(NOT_ALL));
+        noted.extend(came.as_ref().or(ran.as_ref().err()).map(Outcome::not_run));
+        let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone())));
         if let Some(interrupt) = interrupt {
-            interrupt.end("not all scenarios were run");
+            interrupt.end(NOT_ALL);
         }
         told?;
         ran?;
@@ -175,6 +173,9 @@ fn shard(text: &str) -> Result<String, String> {
         _ => Err("expected a part, from 1 on, and how many there are, such as `2/4`".into()),
     }
 }
+
+/// What is said where a signal came.
+const NOT_ALL: &str = "not all scenarios were run";
 
 /// Exit statuses of cargo-nextest (its `NextestExitCode`).
 const NO_TESTS: i32 = 4;

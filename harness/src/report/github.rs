@@ -12,22 +12,18 @@ const LINES: usize = 60;
 
 /// A line for each failure ("Workflow commands", `::error file=,line=::`).
 pub(crate) fn annotations(results: &Results) -> String {
-    let unfinished = results.unfinished.iter();
-    let unfinished = unfinished.map(|why| format!("::error title=mdlab::not all was run: {}\n", data(why)));
-    let failed = failures(results).map(|(machine, outcome)| {
+    let lines = failures(results).map(|(machine, outcome)| {
         let place = outcome.place.as_deref().and_then(file_and_line);
         let place = place.map_or(String::new(), |(file, line)| format!("file={},line={line},", property(file)));
         let title = property(&format!("{} on {machine}", outcome.scenario));
         format!("::error {place}title={title}::{}\n", data(&whole(outcome)))
     });
-    unfinished.chain(failed).collect()
+    lines.collect()
 }
 
 /// The counts of each machine, then what failed.
 pub(crate) fn summary(results: &Results) -> String {
-    let unfinished = results.unfinished.as_ref().map(|why| format!("**Not all was run:** {why}\n\n"));
-    let mut text =
-        unfinished.unwrap_or_default() + "| machine | pass | skip | failed |\n| --- | ---: | ---: | ---: |\n";
+    let mut text = String::from("| machine | pass | skip | failed |\n| --- | ---: | ---: | ---: |\n");
     for (machine, outcomes) in by_machine(results) {
         let count = |wanted| outcomes.iter().filter(|outcome| outcome.verdict == Some(wanted)).count();
         let (pass, skip) = (count(Verdict::Pass), count(Verdict::Skip));
@@ -84,9 +80,6 @@ mod tests {
         let elsewhere = Outcome { place: Some("/src/lib.rs:1:2".into()), ..outcome.clone() };
         let results = Results::new(Duration::ZERO, vec![outcome, elsewhere]);
         let rest = "title=mirror%3A%3Acreates on no machine::100%25 of%0D%0A::error::it\n";
-        let cut = Results { unfinished: Some("SIGTERM came".into()), ..Results::new(Duration::ZERO, Vec::new()) };
-        assert_eq!(annotations(&cut), "::error title=mdlab::not all was run: SIGTERM came\n");
-        assert!(summary(&cut).starts_with("**Not all was run:** SIGTERM came\n\n| machine |"));
         assert_eq!(annotations(&results), format!("::error file=scenarios/a%2Cb.rs,line=20,{rest}::error {rest}"));
     }
 }

@@ -33,8 +33,6 @@ struct Index<'a> {
     mdlab: &'a str,
     began: u64,
     seconds: f64,
-    /// Why not all was run, if so.
-    unfinished: Option<&'a str>,
     /// All verdicts, what counts most first.
     order: Vec<String>,
     machines: Vec<Machine>,
@@ -102,7 +100,6 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
         mdlab: &results.mdlab,
         began: results.began,
         seconds: results.seconds,
-        unfinished: results.unfinished.as_deref(),
         order: verdicts().map(word).to_vec(),
         machines: machines.iter().map(named).collect(),
         scenarios,

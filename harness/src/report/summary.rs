@@ -14,7 +14,7 @@ const LINES: usize = 6;
 /// The text, with a new line at its end.
 pub(crate) fn summary(results: &Results) -> String {
     let outcomes = &results.outcomes;
-    let mut text = format!("{} in {}\n", headline(results), duration(results.seconds));
+    let mut text = format!("{} in {}\n", counts(outcomes), duration(results.seconds));
     let failed: Vec<&Outcome> =
         outcomes.iter().filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip))).collect();
     for outcome in failed.iter().take(SHOWN) {
@@ -22,20 +22,14 @@ pub(crate) fn summary(results: &Results) -> String {
         let verdict = word(outcome.verdict);
         let message = message.strip_prefix(&format!("{verdict}: ")).unwrap_or(&message);
         let machine = outcome.machine.as_ref().map_or_else(|| outcome.options.clone(), ToString::to_string);
-        text.push_str(&format!("{verdict:6} {} on {machine}\n       {message}\n", outcome.scenario));
+        let machine = if machine.is_empty() { machine } else { format!(" on {machine}") };
+        text.push_str(&format!("{verdict:6} {}{machine}\n       {message}\n", outcome.scenario));
         text.push_str(&lines(outcome));
     }
     if failed.len() > SHOWN {
         text.push_str(&format!("       and {} more\n", failed.len() - SHOWN));
     }
     text
-}
-
-/// How many ended how, and whether that is all.
-pub(crate) fn headline(results: &Results) -> String {
-    let counts = counts(&results.outcomes);
-    let rest = if results.outcomes.is_empty() { "" } else { ", and not all was run" };
-    results.unfinished.as_ref().map_or(counts.clone(), |why| format!("{counts}{rest}: {why}"))
 }
 
 /// The one command to run next; nothing where all is well.
@@ -47,13 +41,14 @@ pub(crate) fn next(results: &Results) -> Option<String> {
     let (first, _) = failed.iter().find(|(_, class)| *class == worst)?;
     match worst {
         Class::Drift if !first.differences.is_empty() => Some("cargo insta review".into()),
+        _ if first.is_not_run() => None,
         _ if first.scenario == "boot" => Some("mdlab doctor".into()),
         _ => Some(format!("mdlab run {} {}", first.scenario, first.options).trim_end().to_owned()),
     }
 }
 
 /// How many ended how, what counts most first.
-fn counts(outcomes: &[Outcome]) -> String {
+pub(crate) fn counts(outcomes: &[Outcome]) -> String {
     let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
     let counts = verdicts().into_iter().map(|verdict| (count(verdict), word(verdict))).filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
@@ -76,6 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::failure::Failure;
 
     fn failed(class: Class, scenario: &str) -> Outcome {
         let options = "--kernel debian:bookworm".into();
@@ -103,8 +99,8 @@ mod tests {
         assert!(text.starts_with("5 tool in 1.7 min\n"), "{text}");
         assert!(text.contains("tool   c on ") && !text.contains("tool   d on "), "{text}");
         assert!(text.ends_with("       and 2 more\n"), "{text}");
-        let unfinished = Some("SIGTERM came".to_owned());
-        let cut = Results { unfinished, ..Results::new(Duration::ZERO, Vec::new()) };
-        assert_eq!(headline(&cut), "nothing was run: SIGTERM came");
+        let cut = Results::new(Duration::ZERO, vec![Outcome::not_run(&Failure::infra("SIGTERM came"))]);
+        assert_eq!(summary(&cut), "1 infra in 0 s\ninfra  not run\n       SIGTERM came\n");
+        assert_eq!(next(&cut), None);
     }
 }
