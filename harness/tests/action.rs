@@ -118,7 +118,7 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     let ran = runner.step("run", &inputs("", "$(touch${IFS}planted);`touch planted`"));
     assert_eq!(ran.status.code(), Some(2), "{}", printed(&ran));
     assert!(
-        printed(&ran).contains("\n::error title=not run on no machine::usage: no scenario's name contains "),
+        printed(&ran).contains("\n::error title=not run::usage: no scenario's name contains "),
         "{}",
         printed(&ran)
     );
@@ -220,7 +220,7 @@ fn a_job_that_is_cancelled_leaves_nothing_running() {
     let text = printed(&ended);
     assert!(
         !ended.status.success()
-            && text.contains("::error title=not run on no machine::infra: not all scenarios were run: SIGTERM came\n"),
+            && text.contains("::error title=not run::infra: not all scenarios were run: SIGTERM came\n"),
         "{text}"
     );
     fs::create_dir_all(temporary.path().join("mdlab-runs")).unwrap();

@@ -12,10 +12,10 @@ const LINES: usize = 60;
 
 /// A line for each failure ("Workflow commands", `::error file=,line=::`).
 pub(crate) fn annotations(results: &Results) -> String {
-    let lines = failures(results).map(|(machine, outcome)| {
+    let lines = failures(results).map(|outcome| {
         let place = outcome.place.as_deref().and_then(file_and_line);
         let place = place.map_or(String::new(), |(file, line)| format!("file={},line={line},", property(file)));
-        let title = property(&format!("{} on {machine}", outcome.scenario));
+        let title = property(&title(outcome, ""));
         format!("::error {place}title={title}::{}\n", data(&whole(outcome)))
     });
     lines.collect()
@@ -30,13 +30,13 @@ pub(crate) fn summary(results: &Results) -> String {
         text.push_str(&format!("| {machine} | {pass} | {skip} | {} |\n", outcomes.len() - pass - skip));
     }
     let failed: Vec<_> = failures(results).collect();
-    for (machine, outcome) in failed.iter().take(SHOWN) {
+    for outcome in failed.iter().take(SHOWN) {
         let message = whole(outcome);
         let lines: Vec<&str> = message.lines().take(LINES).collect();
         text.push_str(&format!(
-            "\n**{}** `{}` on {machine}\n\n````diff\n{}\n````\n",
+            "\n**{}** {}\n\n````diff\n{}\n````\n",
             word(outcome.verdict),
-            outcome.scenario,
+            title(outcome, "`"),
             lines.join("\n")
         ));
     }
@@ -46,10 +46,16 @@ pub(crate) fn summary(results: &Results) -> String {
     }
 }
 
-fn failures(results: &Results) -> impl Iterator<Item = (String, &Outcome)> {
-    let all = by_machine(results).into_iter();
-    let all = all.flat_map(|(machine, outcomes)| outcomes.into_iter().map(move |outcome| (machine.clone(), outcome)));
-    all.filter(|(_, outcome)| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip)))
+/// From the oldest machine to the newest.
+fn failures(results: &Results) -> impl Iterator<Item = &Outcome> {
+    let all = by_machine(results).into_iter().flat_map(|(_, outcomes)| outcomes);
+    all.filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip)))
+}
+
+/// What failed, its name between these marks, and where.
+fn title(outcome: &Outcome, mark: &str) -> String {
+    let machine = outcome.machine.as_ref().map_or_else(String::new, |machine| format!(" on {machine}"));
+    format!("{mark}{}{mark}{machine}", outcome.scenario)
 }
 
 /// A command's text, as the toolkit escapes it (`escapeData` in actions/toolkit, packages/core/src/command.ts).
@@ -79,7 +85,7 @@ mod tests {
         };
         let elsewhere = Outcome { place: Some("/src/lib.rs:1:2".into()), ..outcome.clone() };
         let results = Results::new(Duration::ZERO, vec![outcome, elsewhere]);
-        let rest = "title=mirror%3A%3Acreates on no machine::100%25 of%0D%0A::error::it\n";
+        let rest = "title=mirror%3A%3Acreates::100%25 of%0D%0A::error::it\n";
         assert_eq!(annotations(&results), format!("::error file=scenarios/a%2Cb.rs,line=20,{rest}::error {rest}"));
     }
 }
