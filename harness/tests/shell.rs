@@ -74,7 +74,8 @@ fn a_shell_ends_with_its_machine() {
     std::fs::create_dir(folder.path().join("there")).unwrap();
     for (arguments, expected) in [
         (&["--record", "there"][..], "make the folder `there` for what is typed: File exists"),
-        (&["--record", "No Name"], "expected a name such as `loses_a_disk`"),
+        (&["--record", "No Name"], "expected the name of a function, such as `loses_a_disk`"),
+        (&["--record", "loop"], "expected the name of a function, such as `loses_a_disk`"),
         (
             &["--disks", "20", "--size", "10M"],
             "attach 20 disks of 10485760 bytes: expected at most 32, and 128 MiB in all",

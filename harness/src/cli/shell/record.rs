@@ -19,14 +19,20 @@ pub(super) struct Record {
     folder: PathBuf,
 }
 
+/// Rust's own words that fit a function's name otherwise (the Reference, "Keywords").
+const KEYWORDS: &str = "abstract as async await become box break const continue crate do dyn else enum extern false final fn \
+    for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct super trait true try \
+    type typeof unsafe unsized use virtual where while yield";
+
 /// A name that a function may have.
 pub(super) fn name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
-    if begins && text.chars().all(fits) {
+    let is_keyword = KEYWORDS.split_whitespace().any(|word| word == text);
+    if begins && text.chars().all(fits) && !is_keyword {
         Ok(text.into())
     } else {
-        Err("expected a name such as `loses_a_disk`".into())
+        Err("expected the name of a function, such as `loses_a_disk`".into())
     }
 }
 
