@@ -28,6 +28,7 @@ mod pack;
 mod pool;
 mod progress;
 mod prove;
+mod put;
 mod replay;
 mod report;
 mod run;

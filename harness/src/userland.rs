@@ -16,11 +16,22 @@ use crate::version::Version;
 pub(crate) const AGENT: &[u8] = include_bytes!(env!("MDLAB_AGENT"));
 
 /// Debian's packages that the user space is made of; what they depend on comes along.
-const PACKAGES: [&str; 10] =
-    ["mdadm", "udev", "kmod", "base-passwd", "coreutils", "dash", "util-linux", "mount", "dmsetup", "e2fsprogs"];
+const PACKAGES: [&str; 11] = [
+    "mdadm",
+    "udev",
+    "kmod",
+    "base-passwd",
+    "coreutils",
+    "dash",
+    "util-linux",
+    "mount",
+    "dmsetup",
+    "e2fsprogs",
+    "grep",
+];
 
 /// Programs, by name; each is looked for in [`FOLDERS`].
-const PROGRAMS: [&str; 29] = [
+const PROGRAMS: [&str; 35] = [
     // What it is all about.
     "mdadm",
     "mdmon",
@@ -33,12 +44,14 @@ const PROGRAMS: [&str; 29] = [
     "blkdiscard",
     "blkid",
     "cat",
+    "cp",
     "dash",
     "dd",
     "echo",
     "env",
     "false",
     "fstrim",
+    "grep",
     "head",
     "ls",
     "losetup",
@@ -46,12 +59,16 @@ const PROGRAMS: [&str; 29] = [
     "mkdir",
     "mkfs.ext4",
     "mount",
+    "od",
     "rm",
     "sleep",
     "stat",
     "sync",
+    "tail",
+    "touch",
     "true",
     "umount",
+    "wc",
     "wipefs",
 ];
 

@@ -26,6 +26,7 @@ fn what_was_typed_is_a_scenario() {
         ".wait",
         "cat /proc/mdstat | head -2",
         ".dmesg",
+        "grep ^md /tmp/wanted",
         "cd /sys/block/md0/md",
         "cat level nothing",
         ".nonsense",
@@ -34,13 +35,15 @@ fn what_was_typed_is_a_scenario() {
         ".story",
         "mdadm --stop /dev/md0",
     ];
-    let shell = types(folder.path(), &["--record", "makes_a_mirror"], &lines);
+    std::fs::write(folder.path().join("wanted"), "nothing\nmd as it should be\n").unwrap();
+    let shell = types(folder.path(), &["--record", "makes_a_mirror", "--put", "wanted:/tmp/wanted"], &lines);
     let told = printed(&shell);
     assert!(shell.status.success(), "{told}");
     for said in [
         "mdadm: array /dev/md0 started.\n    kernel: md/raid1:md0: not clean",
         "    kernel: md: md0: resync done.\n",
         "md0 : active raid1 loop1[1] loop0[0]\n## cat /proc/mdstat\n",
+        "md as it should be\n",
         "raid1\ncat: nothing: No such file or directory\nexit 1\n",
         "mdlab: `.nonsense` is nothing that this shell knows",
         "ioctl(3</dev/md0>, STOP_ARRAY) = 0\n",
@@ -75,6 +78,7 @@ fn a_shell_ends_with_its_machine() {
     for (arguments, expected) in [
         (&["--record", "there"][..], "make the folder `there` for what is typed: File exists"),
         (&["--record", "No Name"], "expected the name of a function, such as `loses_a_disk`"),
+        (&["--put", "wanted"], "expected `HOST:GUEST` such as `tool:/tmp/tool`, got `wanted`"),
         (&["--record", "loop"], "expected the name of a function, such as `loses_a_disk`"),
         (
             &["--disks", "20", "--size", "10M"],

@@ -10,6 +10,7 @@ use rustyline::error::ReadlineError;
 
 use super::disks::Disks;
 use super::progress::{complain, telling};
+use super::put::Put;
 use super::{Machine, print};
 use crate::channel::Channel;
 use crate::failure::{Class, Failure};
@@ -33,6 +34,8 @@ pub(super) struct Shell {
     machine: Machine,
     #[command(flatten)]
     disks: Disks,
+    #[command(flatten)]
+    put: Put,
     /// Answers prompts: whatever a command asks is answered with this line.
     #[arg(long, value_name = "TEXT", default_value = "y")]
     stdin: String,
@@ -47,6 +50,8 @@ const HELP: &str = "\
                      one channel of it, as a snapshot has it
   .wait              let md come to rest: no resync, recovery or reshape is left
   .help              this
+  echo /bin/* /sbin/*
+                     the programs that are there; --put brings others
   .quit              the end, as Ctrl-D
 ";
 
@@ -56,10 +61,14 @@ impl Shell {
     pub(super) fn run(&self) -> Result<(), Failure> {
         self.disks.check()?;
         let choice = self.machine.choice()?;
+        let files = self.put.read()?;
         let record = self.record.as_deref().map(Record::begin).transpose()?;
         let laboratory = Laboratory::open(&choice, &mut telling())?;
         let mut session = laboratory.fork()?;
         self.disks.attach(&mut session)?;
+        for (guest, bytes) in &files {
+            session.put(guest, bytes)?;
+        }
         let mut prompt = Prompt { shell: self, session, folder: None, record, last: None, gone: false };
         print(&format!(
             "{}; {} disks; .help lists what there is beside commands\n",
@@ -157,7 +166,7 @@ impl Prompt<'_> {
 
     fn end(&mut self) -> Result<(), Failure> {
         if let Some(record) = &self.record {
-            let typed = record.write(self.session.recording(), &self.shell.disks)?;
+            let typed = record.write(self.session.recording(), &self.shell.disks, &self.shell.put)?;
             print(&typed)?;
         }
         match self.last.take() {

@@ -1,7 +1,6 @@
 //! `mdlab trace`: records command lines in a fresh machine.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mdlab_protocol::Exit;
@@ -9,6 +8,7 @@ use mdlab_vm::Digest;
 
 use super::disks::Disks;
 use super::progress::{complain, telling};
+use super::put::Put;
 use super::{Machine, print};
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
@@ -35,9 +35,8 @@ pub(super) struct Trace {
     stdin: String,
     #[command(flatten)]
     disks: Disks,
-    /// Bring a file into the guest before the first command: `HOST:GUEST`, both paths. It may be a program or a kernel module.
-    #[arg(long, value_name = "HOST:GUEST", value_parser = put)]
-    put: Vec<(PathBuf, String)>,
+    #[command(flatten)]
+    put: Put,
     /// Print the redacted recording as JSON.
     #[arg(long, conflicts_with = "raw")]
     json: bool,
@@ -51,9 +50,7 @@ impl Trace {
         let lines: Vec<Vec<String>> = self.commands.iter().map(|line| words(line)).collect::<Result<_, _>>()?;
         self.disks.check()?;
         let choice = self.machine.choice()?;
-        // Read before anything boots, which takes longer.
-        let files = self.put.iter().map(|(host, guest)| Ok((guest.as_str(), file(host)?)));
-        let files: Vec<_> = files.collect::<Result<_, Failure>>()?;
+        let files = self.put.read()?;
         self.trace(&choice, &lines, &files).map_err(|mut failure| {
             if failure.class != Class::Usage {
                 failure.evidence.rerun = Some(self.again(&choice));
@@ -86,8 +83,7 @@ impl Trace {
     fn again(&self, choice: &Choice) -> String {
         let commands = shell_words::join(&self.commands);
         let (Disks { disks, size }, stdin) = (&self.disks, shell_words::quote(&self.stdin));
-        let put = self.put.iter().map(|(host, guest)| format!("{}:{guest}", host.display()));
-        let put: String = put.map(|files| format!("--put {} ", shell_words::quote(&files))).collect();
+        let put = self.put.options();
         format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {put}{commands}", choice.options())
     }
 
@@ -132,32 +128,10 @@ impl Trace {
 /// What a step is called that has not ended.
 const UNFINISHED: &str = "unfinished";
 
-/// The largest file that is brought into a guest; it lies in the guest's memory there.
-const LARGEST: u64 = 128 << 20;
-
-fn file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |cause: String| Failure::usage(format!("read `{}`: {cause}", path.display()));
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(failed("it is a directory, expected a file".into())),
-        Ok(found) if !found.is_file() || found.len() > LARGEST => {
-            Err(failed(format!("expected a file of at most {} MiB", LARGEST >> 20)))
-        }
-        _ => fs::read(path).map_err(|error| failed(error.to_string())),
-    }
-}
-
 fn words(line: &str) -> Result<Vec<String>, Failure> {
     match shell_words::split(line) {
         Ok(words) if !words.is_empty() => Ok(words),
         Ok(_) => Err(Failure::usage("expected a command line, got an empty one")),
         Err(error) => Err(Failure::usage(format!("split `{line}` into words: {error}"))),
     }
-}
-
-/// Two paths: `HOST:GUEST`. That of the host is made absolute, for the command that does the same.
-fn put(text: &str) -> Result<(PathBuf, String), String> {
-    let paths = text.rsplit_once(':').filter(|(host, guest)| !host.is_empty() && guest.starts_with('/'));
-    let (host, guest) = paths.ok_or_else(|| format!("expected `HOST:GUEST` such as `tool:/tmp/tool`, got `{text}`"))?;
-    let host = std::path::absolute(host).map_err(|error| error.to_string())?;
-    Ok((host, guest.to_owned()))
 }

@@ -7,6 +7,7 @@ use mdlab_protocol::Exit;
 
 use crate::channel::Channel;
 use crate::cli::disks::Disks;
+use crate::cli::put::Put;
 use crate::failure::Failure;
 use crate::folder;
 use crate::recording::{Command, Recording, Step};
@@ -46,10 +47,10 @@ impl Record {
     }
 
     /// Writes all of it, and says what to do with it.
-    pub(super) fn write(&self, recording: &Recording, disks: &Disks) -> Result<String, Failure> {
+    pub(super) fn write(&self, recording: &Recording, disks: &Disks, put: &Put) -> Result<String, Failure> {
         let recording = labelled(recording);
         let source = self.folder.join("scenario.rs");
-        folder::write_whole(&source, self.source(&recording.steps, disks).as_bytes())?;
+        folder::write_whole(&source, self.source(&recording.steps, disks, put).as_bytes())?;
         let snapshots = self.folder.join("snapshots").join(&self.name);
         let snapshots = folder::make(snapshots)?;
         let redaction = Redaction::of(&recording);
@@ -70,15 +71,19 @@ impl Record {
         ))
     }
 
-    fn source(&self, steps: &[Step], disks: &Disks) -> String {
+    fn source(&self, steps: &[Step], disks: &Disks, put: &Put) -> String {
         let mut text = format!("/// What this shows.\n#[rstest]\nfn {}(mut guest: Guest) {{\n", self.name);
         if disks.disks > 0 {
             let size = match disks.size % (1 << 20) {
                 0 => format!("mib({})", disks.size >> 20),
                 _ => disks.size.to_string(),
             };
-            text.push_str(&format!("    guest.loops({}, {size});\n\n", disks.disks));
+            text.push_str(&format!("    guest.loops({}, {size});\n", disks.disks));
         }
+        for (host, guest) in &put.files {
+            text.push_str(&format!("    guest.put({guest:?}, include_bytes!({host:?}));\n"));
+        }
+        text.push('\n');
         for step in steps {
             let act = match &step.commands[..] {
                 [] => "g.wait_idle()".to_owned(),
