@@ -10,8 +10,8 @@ fn a_step_is_debugged() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     lay_out(folder.path());
-    // However deep the folder lies.
-    let deep = folder.path().join("deep/".repeat(30));
+    // However deep the folder lies, and whatever it is called.
+    let deep = folder.path().join("it's \\\"deep\"/".repeat(12));
     let gdb = |arguments: &[&str]| {
         let mut command = mdlab(folder.path());
         command.env("MDLAB_EVIDENCE", &deep);

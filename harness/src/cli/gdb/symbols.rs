@@ -54,21 +54,27 @@ impl Symbols {
                 let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write the symbols: {error}"));
                 let bytes = file(&text).map_err(|error| failed(&error))?;
                 fs::write(&path, bytes).map_err(|error| failed(&error))?;
-                return Ok(Self { commands: vec![format!("symbol-file {}", path.display())] });
+                return Ok(Self { commands: vec![format!("symbol-file {}", word(&path))] });
             }
         };
-        let mut commands = vec![format!("symbol-file {}", kernel.display())];
+        let mut commands = vec![format!("symbol-file {}", word(&kernel))];
         let found = modules_below(&modules);
         for (name, sections) in sections(&ask(lab, "head -n 1 /sys/module/*/sections/.*")?) {
             if let (Some(path), Some(text)) = (found.get(&name), sections.get(".text")) {
                 let others =
                     sections.iter().filter(|(section, _)| [".data", ".bss", ".rodata"].contains(&section.as_str()));
                 let others: String = others.map(|(section, at)| format!(" -s {section} {at}")).collect();
-                commands.push(format!("add-symbol-file {} {text}{others}", path.display()));
+                commands.push(format!("add-symbol-file {} {text}{others}", word(path)));
             }
         }
         Ok(Self { commands })
     }
+}
+
+/// A path as one word of a command of gdb's, which takes them apart as libiberty does (`buildargv`).
+fn word(path: &Path) -> String {
+    let special = |c: char| c.is_whitespace() || ['\\', '"', '\''].contains(&c);
+    path.to_string_lossy().chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// What a command says in a fork of its own, however much that is.
