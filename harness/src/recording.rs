@@ -1,6 +1,7 @@
 //! What happened in a guest, as it was recorded: nothing is left out, nothing is redacted.
 
 use mdlab_protocol::{Event, Exit, Observation, Output};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::version::Version;
@@ -53,6 +54,9 @@ pub struct Step {
     pub after: Option<Observation>,
 }
 
+/// How much of what a command printed is told beside how it ended, in characters: the recording has more.
+const TOLD: usize = 1000;
+
 /// A command that was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
@@ -76,6 +80,8 @@ impl Command {
     pub(crate) fn came(&self) -> String {
         let Output { stdout, stderr, .. } = &self.output;
         let said = String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }).trim().replace('\n', "; ");
+        let cut = said.char_indices().nth(TOLD).map(|(at, _)| format!("{} [...]", &said[..at]));
+        let said = cut.unwrap_or(said);
         if said.is_empty() { self.ending() } else { format!("{}: {said}", self.ending()) }
     }
 
@@ -84,7 +90,9 @@ impl Command {
         match self.exit {
             None => "runs on".to_owned(),
             Some(Exit::Status(status)) => format!("exit {status}"),
-            Some(Exit::Signal(number)) => match nix::sys::signal::Signal::try_from(number) {
+            Some(Exit::Signal(number)) => match Signal::try_from(number) {
+                // The agent bounds files, and what is printed is one (RLIMIT_FSIZE of its command.rs).
+                Ok(Signal::SIGXFSZ) => "killed by SIGXFSZ, as it wrote more than a file may have here".to_owned(),
                 Ok(signal) => format!("killed by {signal}"),
                 Err(_) => format!("killed by signal {number}"),
             },

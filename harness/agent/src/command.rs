@@ -31,6 +31,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How many files a process may have open, soft and hard: INR_OPEN_CUR and INR_OPEN_MAX of include/uapi/linux/fs.h.
 const OPEN_FILES: [u64; 2] = [1024, 4096];
 
+/// How large a file may become by a process, what it prints among them: all of them lie in the guest's memory, and a tool that
+/// prints for ever must not look like a kernel that is short of it.
+const FILE: u64 = 32 << 20;
+
 /// Status of a child that could not become the command.
 const NOT_EXECUTED: i32 = 127;
 
@@ -215,6 +219,7 @@ impl Plan {
         unistd::dup2_stderr(stderr.as_fd())?;
         // The agent's own is raised.
         setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES[0], OPEN_FILES[1])?;
+        setrlimit(Resource::RLIMIT_FSIZE, FILE, FILE)?;
         // Rust ignores SIGPIPE, the agent blocks SIGCHLD; both would be inherited.
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
         // SAFETY: the default action is no handler that could be unsound.

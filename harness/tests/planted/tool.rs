@@ -37,6 +37,13 @@ fn commands_that_want_more_memory_than_there_is() {
         .has_evidence();
 }
 
+#[test]
+fn a_command_that_prints_for_ever() {
+    ends(trace(&["cat /dev/zero"]))
+        .is(Class::Tool, "expected `cat /dev/zero` to end with status 0, got: killed by SIGXFSZ, as it wrote more than a file may have here: ")
+        .has_evidence();
+}
+
 /// Each of its programs has an argument vector of 96 KiB, which is recorded.
 #[test]
 fn a_command_that_would_be_recorded_for_ever() {
