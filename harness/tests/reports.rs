@@ -57,6 +57,11 @@ fn a_run_is_told_to_people_and_to_programs() {
     let page = told.lines().find_map(|line| line.strip_prefix("report: ")).unwrap();
     let results = Path::new(page).with_file_name("run.json");
 
+    // Where there was no run yet.
+    let elsewhere = folder.path().join("not/yet");
+    let report = mdlab(folder.path()).arg("report").arg(&results).env("MDLAB_EVIDENCE", &elsewhere).output().unwrap();
+    assert!(report.status.success() && elsewhere.join("report.html").exists(), "{}", printed(&report));
+
     for checks in ["formats", "page"] {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci").join(checks);
         let programs = Path::new(env!("CARGO_BIN_EXE_mdlab")).parent().unwrap().parent().unwrap();

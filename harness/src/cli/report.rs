@@ -86,7 +86,10 @@ impl Report {
             Format::Markdown => report::github::summary(&results),
             Format::Github => report::github::annotations(&results),
         };
-        let path = self.output.clone().unwrap_or_else(|| base.join(self.format.file()));
+        let path = match &self.output {
+            Some(path) => path.clone(),
+            None => folder::make(base)?.join(self.format.file()),
+        };
         if path == Path::new("-") {
             print(&text)?;
         } else {

@@ -39,7 +39,8 @@ fn parts(unified: &str, now: &str) -> Vec<Part> {
     let step_at = |line: usize| headings.iter().take(line).rev().find_map(|heading| *heading).unwrap_or_default();
     let mut parts: Vec<Part> = Vec::new();
     let mut label = String::new();
-    for line in unified.lines().filter(|line| !line.starts_with("--- ") && !line.starts_with("+++ ")) {
+    // Before the first hunk both files are named.
+    for line in unified.lines().skip_while(|line| !line.starts_with("@@ ")) {
         if let Some(begin) = line.strip_prefix("@@ ").and_then(first_line) {
             label = step_at(begin).to_owned();
         } else if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
@@ -68,13 +69,13 @@ mod tests {
 
     #[test]
     fn each_line_is_shown_at_its_step() {
-        let held = "## create\none\ntwo\n\n## stop\nthree\nfour\n";
+        let held = "## create\none\n-- two\n\n## stop\nthree\nfour\n";
         let now = "## create\none\n2\n\n## stop\nthree\nfour\nfive\n";
         let unified = similar::TextDiff::from_lines(held, now).unified_diff().header("held", "now").to_string();
         let parts = parts(&unified, now);
         let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
         assert_eq!(labels, ["create", "stop"]);
-        assert!(parts[0].lines.contains(&"-two".to_owned()) && parts[0].lines.contains(&"+2".to_owned()));
+        assert!(parts[0].lines.contains(&"--- two".to_owned()) && parts[0].lines.contains(&"+2".to_owned()));
         assert_eq!(parts[1].lines.iter().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>(), ["+five"]);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) const ORIGIN: &str = "mdlab";
 pub(crate) fn kcidb(results: &Results, origin: &str) -> Value {
     let kernels = super::machines(&results.outcomes);
     let mut releases: Vec<&str> = kernels.iter().map(|machine| machine.kernel.as_str()).collect();
+    // With several mdadms they do not stand side by side.
+    releases.sort_unstable();
     releases.dedup();
     let id = |release: &str| format!("{origin}:{}-{release}", results.began);
     let checkouts = releases.iter().map(
@@ -70,4 +72,25 @@ fn path(scenario: &str) -> String {
 
 fn without_nul(text: &str) -> String {
     text.replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_kernel_is_built_once() {
+        let of = |kernel: &str, mdadm: &str| {
+            let machine = MachineId { kernel: kernel.into(), mdadm: mdadm.into(), accel: "tcg".into() };
+            Outcome { machine: Some(machine), verdict: Some(Verdict::Pass), ..Outcome::none("scenarios", "mirror") }
+        };
+        let kernels = ["6.1.0-50-cloud-amd64", "6.1.0-mine"];
+        let all = ["4.1", "4.2"].iter().flat_map(|mdadm| kernels.map(|kernel| of(kernel, mdadm)));
+        let report = kcidb(&Results::new(Duration::ZERO, all.collect()), ORIGIN);
+        let comments = report["builds"].as_array().unwrap().iter().map(|build| build["comment"].as_str().unwrap());
+        assert_eq!(comments.collect::<Vec<_>>(), ["Linux 6.1.0-50-cloud-amd64", "Linux 6.1.0-mine"]);
+        assert_eq!(report["tests"].as_array().unwrap().len(), 4);
+    }
 }
