@@ -35,14 +35,14 @@ impl<'a> Story<'a> {
     /// For the terminal: a timeline for each step, in seconds of virtual time since its first event, with colours as
     /// ANSI sequences.
     pub fn text(&self) -> String {
-        let mut text = format!("{TITLE}{}{TITLE:#}\n", self.recording.machine);
+        let mut text = format!("{TITLE}{}{TITLE:#}\n", printable(&self.recording.machine.to_string()));
         let (mut before, mut since) = (None, None);
         for step in &self.recording.steps {
             text.push_str(&self.step(step, since));
             since = step.events.last().map(|event| event.at).max(since);
             let Some(after) = &step.after else { continue };
             for line in superblock_changes(after, before, &self.redaction) {
-                text.push_str(&format!("          {LATER}{line}{LATER:#}\n"));
+                text.push_str(&format!("          {LATER}{}{LATER:#}\n", printable(&line)));
             }
             before = Some(after);
         }
@@ -75,7 +75,7 @@ impl<'a> Story<'a> {
 
     /// A step; `since` is when the last event was of those before it.
     fn step(&self, step: &Step, since: Option<u64>) -> String {
-        let mut text = format!("\n{TITLE}{}{TITLE:#}\n", step.label);
+        let mut text = format!("\n{TITLE}{}{TITLE:#}\n", printable(&step.label));
         for command in &step.commands {
             let line = printable(&self.redaction.text(&command.line())).into_owned();
             text.push_str(&format!("{COMMAND}$ {line}{COMMAND:#}  {LATER}{}{LATER:#}\n", command.ending()));
@@ -131,10 +131,31 @@ impl<'a> Story<'a> {
 
 #[cfg(test)]
 mod tests {
-    use mdlab_protocol::Observation;
+    use mdlab_protocol::{Member, Observation, Region};
 
     use super::*;
     use crate::recording::MachineId;
+
+    #[test]
+    fn whoever_packed_a_recording_moves_no_cursor() {
+        // A superblock 1.2 of which no more is said than that it is one.
+        let mut bytes = [0; 4096];
+        bytes[..8].copy_from_slice(&[0xfc, 0x4e, 0x2b, 0xa9, 1, 0, 0, 0]);
+        let superblocks = vec![Region { offset: 4096, bytes: bytes.to_vec() }];
+        let member = Member { path: "/dev/\x1b[2J".into(), bytes: 10 << 20, superblocks };
+        let step = Step {
+            label: "\x1b[3J".into(),
+            given: false,
+            commands: vec![],
+            events: vec![],
+            after: Some(Observation { members: vec![member], ..Observation::default() }),
+        };
+        let machine = MachineId { kernel: "\x1b[4J".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        let text = Story::raw(&Recording { machine, steps: vec![step] }).text();
+        for sequence in ["[2J: a superblock 1.2", "[3J", "[4J"] {
+            assert!(text.contains(&format!(r"\u{{1b}}{sequence}")), "{text}");
+        }
+    }
 
     #[test]
     fn a_step_s_time_begins_with_what_is_its_own() {

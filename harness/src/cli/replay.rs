@@ -50,6 +50,7 @@ impl Replay {
             let digest = Digest::of(&postcard::to_stdvec(&guest.conversation).unwrap_or_default());
             print(&format!("\n{title}the same, bit for bit: {}\n", &digest.short()[..16]))?;
         }
+        // A stranger may have written the file.
         for difference in &outcome.differences {
             print(&format!("{}\n", printable(difference.unified.trim_end())))?;
         }
@@ -58,11 +59,10 @@ impl Replay {
                 // It says of which class it is.
                 let message = outcome.message.unwrap_or_default();
                 let message = message.strip_prefix(&format!("{class}: ")).unwrap_or(&message).to_owned();
-                // A stranger may have written the file.
                 let text = format!("`{}` failed so: {message}", outcome.scenario);
-                Err(Failure::new(class, printable(&text).into_owned()))
+                Err(Failure::new(class, text))
             }
-            _ => print(&format!("`{}` passes\n", outcome.scenario)),
+            _ => print(&format!("`{}` passes\n", printable(&outcome.scenario))),
         }
     }
 }
@@ -106,7 +106,7 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
         if !soft.is_empty() {
             complain(&format!(
                 "QEMU is not the one with which it was packed, and may be why something differs:\n{}",
-                soft.join("\n")
+                printable(&soft.join("\n"))
             ));
         }
         if !hard.is_empty() {
