@@ -43,7 +43,10 @@
   type("#search", "");
   const verdict = report.runs[0].verdict;
   const button = () => all("#verdicts button").find((one) => one.textContent.startsWith(verdict));
+  button().focus();
   button().click();
+  check(document.activeElement === button(), "the keyboard stays where it was");
+  check(all("#list a[data-scenario]").every((link) => report.runs[/\d+/.exec(link.hash)[0]].verdict === verdict), "a link leads to a run of the class");
   check(all("#list a[data-scenario]").length < count || report.runs.every((run) => run.verdict === verdict), "a class filters");
   check(button().getAttribute("aria-pressed") === "true", "a pressed button is pressed");
   button().click();
@@ -75,6 +78,8 @@
   check(paper() !== before, "t changes the paper");
   press("t");
   check(paper() === before, "and back");
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+  check(rules.every((rule) => !rule.selectorText?.includes(".dark")), "only what is for screens is dark");
 
   // Every run can be shown; the first twenty are.
   for (const [number, run] of [...report.runs.entries()].slice(0, 20)) {
@@ -104,6 +109,13 @@
     press("+");
     check(events.length < 20 || rows().some((row) => row.hidden), `${what}: + leaves a part of the rows`);
     press("ArrowRight");
+    const wheel = (turn) => document.querySelector(".map svg").dispatchEvent(new WheelEvent("wheel", { ...turn, cancelable: true }));
+    const span = () => maps[0].to - maps[0].from;
+    const narrow = span();
+    wheel({ deltaX: 30 });
+    check(Math.abs(span() - narrow) < 1, `${what}: a wheel that turns sideways moves`);
+    wheel({ deltaY: -30 });
+    check(span() < narrow || narrow <= 2000, `${what}: and one that turns zooms`);
     press("-");
     press("0");
     check(rows().every(visible), `${what}: 0 shows all rows`);
@@ -118,7 +130,14 @@
     if (word) {
       type("#find", word);
       check(all("tr.here").length > 0, `${what}: a search for ${word} finds something`);
+      press("+");
+      press("+");
+      press("+");
       type("#find", "");
+      type("#find", word);
+      check(all("tr.here").every((row) => visible(row) && row.closest("details")?.open !== false), `${what}: what is found is shown`);
+      type("#find", "");
+      press("0");
       check(all("tr.here").length === 0, `${what}: no search, no marks`);
     }
 
@@ -141,8 +160,9 @@
     if (more) {
       more.click();
       check(more.nextSibling?.tagName === "PRE" && more.nextSibling.textContent.length > 0, `${what}: more is shown of a record`);
-      more.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
-      check(more.nextSibling?.tagName !== "PRE", `${what}: Enter closes it`);
+      check(more.getAttribute("aria-expanded") === "true", `${what}: and said to be`);
+      more.dispatchEvent(new KeyboardEvent("keydown", { key: " ", bubbles: true }));
+      check(more.nextSibling?.tagName !== "PRE" && more.getAttribute("aria-expanded") === "false", `${what}: the space bar closes it`);
     }
 
     // Arrays and superblocks.

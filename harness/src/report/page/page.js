@@ -32,9 +32,11 @@ function worst(runs) {
   return order.find((wanted) => runs.some((run) => kind(run.verdict) === wanted)) ?? "skip";
 }
 
-/** The run that has the most to tell. */
+/** The run that has the most to tell, of the class that is asked for. */
 function telling(runs) {
-  return runs.find((run) => kind(run.verdict) === "bad") ?? runs.findLast((run) => run.tale !== null) ?? runs.at(-1);
+  const asked = runs.filter((run) => run.verdict === wanted.verdict);
+  const among = asked.length ? asked : runs;
+  return among.find((run) => kind(run.verdict) === "bad") ?? among.findLast((run) => run.tale !== null) ?? among.at(-1);
 }
 
 const address = (run) => `#run=${run.number}`;
@@ -88,10 +90,11 @@ function showVerdicts() {
   const counts = new Map();
   for (const run of report.runs) counts.set(run.verdict, (counts.get(run.verdict) ?? 0) + 1);
   const buttons = report.order.filter((verdict) => counts.has(verdict)).map((verdict) => el("button", {
-    type: "button", "aria-pressed": String(wanted.verdict === verdict),
+    type: "button", "data-verdict": verdict, "aria-pressed": "false",
     onclick: () => {
       wanted.verdict = wanted.verdict === verdict ? null : verdict;
-      showVerdicts();
+      // They stay the same nodes: the keyboard is at one of them.
+      for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.verdict === wanted.verdict));
       showList();
       if (shown === null) showOverview();
     },
@@ -164,8 +167,9 @@ function grid() {
 
 function strip(number) {
   const runs = runsOf[number];
-  const places = [...report.machines.keys(), null].map((place) => runs.find((other) => other.machine === place));
-  const cells = places.map((run) => {
+  const places = [...report.machines.keys(), null];
+  const cells = places.map((place) => {
+    const run = telling(runs.filter((other) => other.machine === place));
     if (!run) return el("span.cell.none");
     const said = `${machineName(run)}: ${run.verdict}`;
     return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said });

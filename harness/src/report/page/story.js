@@ -119,12 +119,21 @@ function lanesOf(step, id, map) {
     const line = el(`p.${record.lane}${record.more ? ".open" : ""}`, { id: `at-${id}.${record.number}`, "data-at": record.at }, record.text);
     if (record.more) {
       line.tabIndex = 0;
+      line.setAttribute("role", "button");
+      const tell = (open) => line.setAttribute("aria-expanded", String(open));
       const toggle = () => {
-        if (line.nextSibling?.tagName === "PRE") line.nextSibling.remove();
+        const open = line.nextSibling?.tagName === "PRE";
+        if (open) line.nextSibling.remove();
         else line.after(el("pre", {}, record.more));
+        tell(!open);
       };
+      tell(false);
       line.addEventListener("click", toggle);
-      line.addEventListener("keydown", (event) => { if (event.key === "Enter") toggle(); });
+      line.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        toggle();
+      });
     }
     return line;
   }));

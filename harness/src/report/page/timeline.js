@@ -128,22 +128,27 @@ class TimeLine {
 
   search() {
     const text = this.find.value.toLowerCase();
-    let found = 0;
+    const found = [];
     for (const { rows } of this.tables) {
       for (const row of rows) {
         const hit = text !== "" && row.textContent.toLowerCase().includes(text);
         row.classList.toggle("here", hit);
-        if (hit && found++ === 0) row.scrollIntoView({ block: "center" });
+        if (hit) found.push(row);
       }
     }
-    if (text) this.note.textContent = `${found} rows have it.`;
+    // What is found is shown, wherever it lies.
+    if (found.some((row) => row.hidden)) this.zoom(Infinity);
+    for (const row of found) row.closest("details")?.setAttribute("open", "");
+    found[0]?.scrollIntoView({ block: "center" });
+    if (text) this.note.textContent = `${found.length} ${found.length === 1 ? "row has" : "rows have"} it.`;
     else this.draw();
   }
 
   heed() {
     this.svg.addEventListener("wheel", (event) => {
       event.preventDefault();
-      this.zoom(event.deltaY < 0 ? 0.7 : 1 / 0.7, this.at(event.clientX));
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.move(Math.sign(event.deltaX) / 20);
+      else this.zoom(event.deltaY < 0 ? 0.7 : 1 / 0.7, this.at(event.clientX));
     }, { passive: false });
     let start = null;
     this.svg.addEventListener("pointerdown", (event) => {
