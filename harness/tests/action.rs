@@ -1,6 +1,7 @@
 //! The steps of the GitHub Action, each as GitHub would run it.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -161,6 +162,33 @@ fn a_change_is_compared_with_its_base() {
     );
     assert!(!lacking.status.success());
     assert!(runner.read("GITHUB_STEP_SUMMARY").contains("**Nothing was judged:**"));
+    // So is a kernel that cannot be built, whichever of the two it is.
+    fs::create_dir(workspace.path().join("linux")).unwrap();
+    fs::write(workspace.path().join("linux/Kconfig"), "").unwrap();
+    for input in ["MDLAB_KERNEL", "MDLAB_BASE_KERNEL"] {
+        fs::remove_file(temporary.path().join("GITHUB_STEP_SUMMARY")).unwrap();
+        let broken = runner.step("run", &[&inputs[..], &[(input, "build:linux")]].concat());
+        let text = printed(&broken);
+        assert_eq!(broken.status.code(), Some(2), "{text}");
+        assert!(text.contains("::error title=mdlab::usage: ") && text.contains("linux` is no kernel tree: "), "{text}");
+        assert!(runner.read("GITHUB_STEP_SUMMARY").contains("is no kernel tree"), "{text}");
+    }
+}
+
+/// GitHub takes no second artifact of a name.
+#[test]
+fn artifacts_of_jobs_that_differ_have_names_of_their_own() {
+    let (workspace, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let runner = Runner { workspace: workspace.path(), temporary: temporary.path() };
+    let jobs =
+        [("FILTER", "mirror"), ("SHARD", "1/2"), ("ACCEL", "tcg"), ("BASE_KERNEL", "debian:sid"), ("NAME", "fork")];
+    for (input, value) in jobs {
+        let prepared = runner.step("prepare", &[(&format!("MDLAB_{input}"), value)]);
+        assert!(prepared.status.success(), "{}", printed(&prepared));
+    }
+    let output = runner.read("GITHUB_OUTPUT");
+    let artifacts: BTreeSet<_> = output.lines().filter(|line| line.starts_with("artifact=")).collect();
+    assert_eq!(artifacts.len(), jobs.len(), "{output}");
 }
 
 #[test]
