@@ -60,10 +60,11 @@ fn duration(seconds: f64) -> String {
 }
 
 /// The first lines that differ.
-fn lines(outcome: &Outcome) -> String {
-    let of = |line: &&str| line.starts_with(['+', '-']) && !line.starts_with("+++ ") && !line.starts_with("--- ");
-    let lines = outcome.differences.iter().flat_map(|difference| difference.unified.lines().filter(of));
-    lines.take(LINES).map(|line| format!("       {line}\n")).collect()
+fn lines<'a>(outcome: &'a Outcome) -> String {
+    // Before the first hunk both files are named.
+    let hunks = |unified: &'a str| unified.lines().skip_while(|line| !line.starts_with("@@ "));
+    let lines = outcome.differences.iter().flat_map(|difference| hunks(&difference.unified));
+    lines.filter(|line| line.starts_with(['+', '-'])).take(LINES).map(|line| format!("       {line}\n")).collect()
 }
 
 #[cfg(test)]
@@ -72,6 +73,7 @@ mod tests {
 
     use super::*;
     use crate::failure::Failure;
+    use crate::outcome::Difference;
 
     fn failed(class: Class, scenario: &str) -> Outcome {
         let options = "--kernel debian:bookworm".into();
@@ -85,7 +87,7 @@ mod tests {
         let mut drift = failed(Class::Drift, "mirror");
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
         let [channel, unified] = ["dmesg", "-a\n+b\n"].map(str::to_owned);
-        drift.differences = vec![crate::outcome::Difference { channel, snapshot: "dmesg.snap".into(), unified }];
+        drift.differences = vec![Difference { channel, snapshot: "dmesg.snap".into(), unified }];
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("cargo insta review"));
         let panic = failed(Class::Kernel, "stop");
         assert_eq!(next(&[drift.clone(), panic]).as_deref(), Some("mdlab run stop --kernel debian:bookworm"));
@@ -99,6 +101,11 @@ mod tests {
         assert!(text.starts_with("5 tool in 1.7 min\n"), "{text}");
         assert!(text.contains("tool   c on ") && !text.contains("tool   d on "), "{text}");
         assert!(text.ends_with("       and 2 more\n"), "{text}");
+        let unified = "--- held\n+++ now\n@@ -1,2 +1,2 @@\n same\n--- a dash\n+++ a cross\n".to_owned();
+        let differences = vec![Difference { channel: "dmesg".into(), snapshot: "dmesg.snap".into(), unified }];
+        let drift = Outcome { differences, ..failed(Class::Drift, "f") };
+        let text = summary(&Results::new(Duration::ZERO, vec![drift]));
+        assert!(text.ends_with("\n       --- a dash\n       +++ a cross\n"), "{text}");
         let cut = Results::new(Duration::ZERO, vec![Outcome::not_run(&Failure::infra("SIGTERM came"))]);
         assert_eq!(summary(&cut), "1 infra in 0 s\ninfra  not run\n       SIGTERM came\n");
         assert_eq!(next(&cut), None);
