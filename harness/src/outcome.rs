@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Class, Failure};
 use crate::recording::MachineId;
 
+/// The variable by which cargo-nextest names the program that has a test.
+pub(crate) const PROGRAM: &str = "NEXTEST_BINARY_ID";
+
 /// The variable that names the file for [`note`].
 pub(crate) const OUTCOMES: &str = "MDLAB_OUTCOMES";
 
@@ -34,8 +37,8 @@ pub(crate) enum Word {
 /// How a scenario went: what run.json lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    /// The package that has it.
-    pub(crate) package: String,
+    /// The program that has it, as cargo-nextest names it: `package::program`.
+    pub(crate) program: String,
     /// The test's name.
     pub(crate) scenario: String,
     /// How it ended; nothing where it was ended before its time.
@@ -90,9 +93,8 @@ pub(crate) struct Difference {
 /// A line of the file: a word, whose it is, and when it was said, in milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
 struct Line {
-    package: String,
+    program: String,
     scenario: String,
-    /// Another program of the package may have a scenario of that name.
     process: u32,
     at: u64,
     word: Word,
@@ -101,10 +103,10 @@ struct Line {
 /// Leaves word, if anybody wants it.
 pub(crate) fn note(scenario: &str, word: Word) {
     let Some(path) = std::env::var_os(OUTCOMES) else { return };
-    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let program = std::env::var(PROGRAM).unwrap_or_default();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     // Where it cannot be written, it is still known that something failed. A line is written whole.
-    let line = Line { package, scenario: scenario.to_owned(), process: std::process::id(), at, word };
+    let line = Line { program, scenario: scenario.to_owned(), process: std::process::id(), at, word };
     let _ = serde_json::to_string(&line)
         .map(|line| File::options().append(true).open(path)?.write_all((line + "\n").as_bytes()));
 }
@@ -131,11 +133,11 @@ impl Outcomes {
         let read = self.0.read_at(&mut text, 0).unwrap_or(0);
         let lines = text[..read].split(|byte| *byte == b'\n');
         let mut scenarios: BTreeMap<(String, String, u32), Vec<(u64, Word)>> = BTreeMap::new();
-        for Line { package, scenario, process, at, word } in lines.filter_map(|line| serde_json::from_slice(line).ok())
+        for Line { program, scenario, process, at, word } in lines.filter_map(|line| serde_json::from_slice(line).ok())
         {
-            scenarios.entry((package, scenario, process)).or_default().push((at, word));
+            scenarios.entry((program, scenario, process)).or_default().push((at, word));
         }
-        scenarios.into_iter().map(|((package, scenario, _), words)| Outcome::of(&package, &scenario, words)).collect()
+        scenarios.into_iter().map(|((program, scenario, _), words)| Outcome::of(&program, &scenario, words)).collect()
     }
 }
 
@@ -144,9 +146,9 @@ const NOT_RUN: &str = "not run";
 
 impl Outcome {
     /// Of a scenario that has said nothing yet.
-    pub(crate) fn none(package: &str, scenario: &str) -> Self {
+    pub(crate) fn none(program: &str, scenario: &str) -> Self {
         Self {
-            package: package.to_owned(),
+            program: program.to_owned(),
             scenario: scenario.to_owned(),
             verdict: None,
             machine: None,
@@ -167,17 +169,25 @@ impl Outcome {
 
     /// Whether that is what it is of.
     pub(crate) fn is_not_run(&self) -> bool {
-        self.package.is_empty() && self.scenario == NOT_RUN
+        self.program.is_empty() && self.scenario == NOT_RUN
     }
 
-    fn of(package: &str, scenario: &str, words: Vec<(u64, Word)>) -> Self {
-        let mut outcome = Self::none(package, scenario);
+    /// Its test passes, whatever was said: it was to fail (`#[should_panic]`).
+    pub(crate) fn pass(&mut self) {
+        self.verdict = Some(Verdict::Pass);
+        (self.message, self.place) = (None, None);
+        self.differences.clear();
+    }
+
+    fn of(program: &str, scenario: &str, words: Vec<(u64, Word)>) -> Self {
+        let mut outcome = Self::none(program, scenario);
         let at = |word: Option<&(u64, Word)>| word.map_or(0, |(at, _)| *at);
         outcome.seconds = at(words.last()).saturating_sub(at(words.first())) as f64 / 1000.0;
         let mut guests = 0_usize;
         for (_, word) in words {
-            // The first word counts: what follows from a failure is none of its own.
-            let settled = matches!(outcome.verdict, Some(Verdict::Skip | Verdict::Fail(_)));
+            // The first failure counts: what follows from it is none of its own. What was skipped may still fail.
+            let failed = matches!(outcome.verdict, Some(Verdict::Fail(_)));
+            let settled = failed || outcome.verdict == Some(Verdict::Skip);
             match word {
                 Word::Forked { machine, options, folder } => {
                     if outcome.machine.is_none() {
@@ -193,14 +203,14 @@ impl Outcome {
                     let all = (guests == 0).then_some(Verdict::Pass);
                     outcome.verdict = outcome.verdict.or(all);
                 }
-                _ if settled => {}
-                Word::Skipped(reason) => {
+                Word::Skipped(reason) if !settled => {
                     (outcome.verdict, outcome.message) = (Some(Verdict::Skip), Some(reason));
                 }
-                Word::Failed { class, message, place } => {
+                Word::Failed { class, message, place } if !failed => {
                     (outcome.verdict, outcome.message) = (Some(Verdict::Fail(class)), Some(message));
                     outcome.place = place;
                 }
+                Word::Skipped(_) | Word::Failed { .. } => {}
             }
         }
         outcome
@@ -248,6 +258,11 @@ mod tests {
         assert_eq!(late.verdict, Some(Verdict::Fail(Class::Tool)));
         let skipped = of(&[forked(1), Word::Skipped("it is older".into()), Word::Ended]);
         assert_eq!((skipped.verdict, skipped.message.as_deref()), (Some(Verdict::Skip), Some("it is older")));
+        let warned = of(&[forked(1), Word::Skipped("it is older".into()), failed(Class::Kernel, "a warning")]);
+        assert_eq!(
+            (warned.verdict, warned.message.as_deref()),
+            (Some(Verdict::Fail(Class::Kernel)), Some("a warning"))
+        );
     }
 
     #[test]

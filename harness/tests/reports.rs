@@ -69,3 +69,30 @@ fn a_run_is_told_to_people_and_to_programs() {
         assert!(output.status.success(), "{checks}: {}", printed(&output));
     }
 }
+
+/// Whatever the workspace tells the test runner.
+#[test]
+fn failures_are_told_wherever_they_come() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let own = "[profile.default]\nretries = 2\n[profile.default.junit]\npath = \"own.xml\"\n";
+    std::fs::create_dir(folder.path().join(".config")).unwrap();
+    std::fs::write(folder.path().join(".config/nextest.toml"), own).unwrap();
+    let evidence = folder.path().join("evidence");
+    let run = |arguments: &[&str]| {
+        let mut command = mdlab(folder.path());
+        command.args(arguments).env("ENDS_BADLY", "1").env("MDLAB_EVIDENCE", &evidence);
+        command.output().unwrap()
+    };
+    let ran = run(&["run", "asks_for_no_guest", "fails_when_its_guest_is_gone", "is_to_fail"]);
+    let told = printed(&ran);
+    assert_eq!((ran.status.code(), told.contains("\n2 drift, 1 pass in ")), (Some(1), true), "{told}");
+    let told = printed(&run(&["report", "--verdict", "--format", "ktap", "--output", "-"]));
+    for said in
+        ["    not ok 1 asks_for_no_guest\n", "    not ok 1 fails_when_its_guest_is_gone\n", "    ok 2 is_to_fail\n"]
+    {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert!(told.ends_with("mdlab: drift: 2 drift, 1 pass\n"), "{told}");
+}

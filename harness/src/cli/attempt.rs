@@ -48,13 +48,14 @@ impl Attempt<'_> {
         let failed = |error: std::io::Error| Failure::infra(format!("run `{}`: {error}", self.scenario.name));
         let remains = Remains::make()?;
         let outcomes = Outcomes::open()?;
-        let Scenario { name, package, program, folder } = self.scenario;
+        let Scenario { name, package, id, program, folder } = self.scenario;
         let mut command = Command::new(program);
         command.args(["--exact", name, "--nocapture"]).current_dir(folder).env("RUST_BACKTRACE", "0");
-        // As cargo sets it.
+        // As cargo sets it, and cargo-nextest.
         command
             .env("CARGO_MANIFEST_DIR", folder)
             .env("CARGO_PKG_NAME", package)
+            .env(outcome::PROGRAM, id)
             .env("INSTA_UPDATE", "no")
             .envs(self.environment.iter().cloned());
         // These of whoever started mdlab would have every difference pass, or another run come of it; who wants that says so in
@@ -68,7 +69,7 @@ impl Attempt<'_> {
         command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
         let (end, status, said) = bounded(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL).map_err(failed)?;
         let said = remains.placed(&said);
-        let mut noted = outcomes.read().into_iter().next().unwrap_or_else(|| Outcome::none(package, name));
+        let mut noted = outcomes.read().into_iter().next().unwrap_or_else(|| Outcome::none(id, name));
         noted.message = noted.message.map(|message| remains.placed(&message));
         noted.evidence = noted.evidence.iter().map(|folder| remains.place_of(folder)).collect();
         let (class, text) = match (end, status.success(), noted.verdict) {
@@ -78,7 +79,7 @@ impl Attempt<'_> {
                 return Ok(Some((Ran::Skipped(noted.message.clone().unwrap_or_default()), noted)));
             }
             (End::Itself, true, _) => {
-                noted.verdict = Some(Verdict::Pass);
+                noted.pass();
                 return Ok(Some((Ran::Well(folder::recordings(remains.path())?), noted)));
             }
             // Somebody has killed it, the kernel for want of memory perhaps.

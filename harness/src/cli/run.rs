@@ -72,13 +72,15 @@ impl Run {
         let limit = self.max_fail.map_or("--no-fail-fast".to_owned(), |count| format!("--max-fail={count}"));
         let filters = &self.filters;
         let shard = self.shard.iter().flat_map(|shard| ["--partition", shard]);
-        let told = runner.option();
+        let told = runner.options();
         let quiet: &[&str] = match is_quiet() {
             true => &["--cargo-quiet", "--status-level=none", "--final-status-level=fail", "--show-progress=none"],
             false => &[],
         };
-        let command =
-            cmd!(shell, "cargo nextest run {told} {quiet...} {limit} {selected...} {jobs...} {shard...} {filters...}");
+        let command = cmd!(
+            shell,
+            "cargo nextest run {told...} {quiet...} {limit} {selected...} {jobs...} {shard...} {filters...}"
+        );
         let began = Instant::now();
         // Its output goes straight to the user; only the status is of interest here.
         let mut command = Command::from(command);
@@ -91,6 +93,11 @@ impl Run {
         // What it says of tests that it ended itself is nothing about them.
         if interrupt.is_none() {
             runner.complete(&mut noted);
+            let has_failed = |outcome: &Outcome| outcome.verdict.and_then(Verdict::class).is_some();
+            if status.code() == Some(SOME_FAILED) && !noted.iter().any(has_failed) {
+                let text = "some scenario failed, see above, and no report of cargo-nextest's says which";
+                noted.push(Outcome::not_run(&Failure::infra(text)));
+            }
         }
         let ran = self.ran(status, &shell, &members);
         let told = skipped(&noted);

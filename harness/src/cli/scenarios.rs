@@ -55,7 +55,9 @@ pub(super) struct Scenario {
     pub(super) name: String,
     /// The package that has it.
     pub(super) package: String,
-    /// The program that runs it.
+    /// Its program, as cargo-nextest names it: `package::program`.
+    pub(super) id: String,
+    /// Where that is.
     pub(super) program: PathBuf,
     /// The folder of its package, in which it runs.
     pub(super) folder: PathBuf,
@@ -109,14 +111,14 @@ fn listed(shell: &Shell, members: &Members, options: &[&str]) -> Result<Value, F
 /// Reads the list (the crate nextest-metadata documents it).
 fn read(list: &Value) -> Vec<Scenario> {
     let path = |value: &Value| PathBuf::from(value.as_str().unwrap_or_default());
-    let suites = list["rust-suites"].as_object().into_iter().flatten().map(|(_, suite)| suite);
-    let of_suite = |suite: &Value| {
+    let suites = list["rust-suites"].as_object().into_iter().flatten();
+    let of_suite = |(id, suite): (&String, &Value)| {
         let (program, folder) = (path(&suite["binary-path"]), path(&suite["cwd"]));
         let package = suite["package-name"].as_str().unwrap_or_default().to_owned();
         let cases = suite["testcases"].as_object().cloned().unwrap_or_default().into_iter();
         let cases = cases.filter(|(_, case)| case["filter-match"]["status"] == "matches");
-        let scenario =
-            move |name| Scenario { name, package: package.clone(), program: program.clone(), folder: folder.clone() };
+        let one = Scenario { name: String::new(), package, id: id.clone(), program, folder };
+        let scenario = move |name| Scenario { name, ..one.clone() };
         cases.map(move |(name, _)| scenario(name))
     };
     suites.flat_map(of_suite).collect()
@@ -214,14 +216,14 @@ mod tests {
     #[test]
     fn what_the_filter_leaves_out_is_not_listed() {
         let case = |status: &str| serde_json::json!({ "ignored": false, "filter-match": { "status": status } });
-        let list = serde_json::json!({ "rust-suites": { "scenarios": {
+        let list = serde_json::json!({ "rust-suites": { "scenarios::all": {
             "package-name": "scenarios",
             "binary-path": "/target/scenarios",
             "cwd": "/scenarios",
             "testcases": { "mirror::creates": case("matches"), "stop::stops": case("mismatch") },
         } } });
-        let (name, package) = ("mirror::creates".into(), "scenarios".into());
+        let (name, package, id) = ("mirror::creates".into(), "scenarios".into(), "scenarios::all".into());
         let (program, folder) = ("/target/scenarios".into(), "/scenarios".into());
-        assert_eq!(read(&list), [Scenario { name, package, program, folder }]);
+        assert_eq!(read(&list), [Scenario { name, package, id, program, folder }]);
     }
 }

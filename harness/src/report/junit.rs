@@ -34,7 +34,7 @@ fn case(outcome: &Outcome) -> TestCase {
         status.set_type(word(outcome.verdict)).set_message(first_line(outcome)).set_description(whole(outcome));
     }
     let mut case = TestCase::new(outcome.scenario.clone(), status);
-    case.set_classname(outcome.package.clone()).set_time(Duration::from_secs_f64(outcome.seconds));
+    case.set_classname(outcome.program.clone()).set_time(Duration::from_secs_f64(outcome.seconds));
     if let Some((file, line)) = outcome.place.as_deref().and_then(super::file_and_line) {
         case.extra.insert("file".into(), file.into());
         case.extra.insert("line".into(), line.into());

@@ -141,7 +141,7 @@ fn newest(outcomes: &[Outcome], machines: &[MachineId]) -> Vec<usize> {
         else {
             continue;
         };
-        let known = newest.entry((&outcome.package, &outcome.scenario)).or_insert((machine, at));
+        let known = newest.entry((&outcome.program, &outcome.scenario)).or_insert((machine, at));
         if known.0 <= machine {
             *known = (machine, at);
         }

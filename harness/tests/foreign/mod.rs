@@ -16,6 +16,7 @@ pub(crate) fn lay_out(folder: &Path) {
         ("array.rs", include_str!("array.rs")),
         ("tool.rs", include_str!("tool.rs")),
         ("luck.rs", include_str!("luck.rs")),
+        ("ends.rs", include_str!("ends.rs")),
     ] {
         std::fs::write(folder.join("tests").join(name), text).unwrap();
     }

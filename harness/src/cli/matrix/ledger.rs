@@ -20,7 +20,7 @@ impl Ledger {
     pub(super) fn enter(&self, cell: usize, mut outcome: Outcome, recordings: &[Vec<u8>]) -> Result<(), Failure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if outcome.verdict == Some(Verdict::Pass) {
-            let same = |other: &Outcome| (&other.package, &other.scenario) == (&outcome.package, &outcome.scenario);
+            let same = |other: &Outcome| (&other.program, &other.scenario) == (&outcome.program, &outcome.scenario);
             let passed = |(_, other): &&mut (usize, Outcome)| {
                 other.verdict == Some(Verdict::Pass) && !other.evidence.is_empty() && same(other)
             };
@@ -41,7 +41,7 @@ impl Ledger {
     pub(super) fn outcomes(self, cells: &[Cell]) -> Vec<Outcome> {
         let mut all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.extend(cells.iter().enumerate().filter_map(|(number, cell)| Some((number, of_machine(cell)?))));
-        all.sort_by(|(one, a), (other, b)| (one, &a.package, &a.scenario).cmp(&(other, &b.package, &b.scenario)));
+        all.sort_by(|(one, a), (other, b)| (one, &a.program, &a.scenario).cmp(&(other, &b.program, &b.scenario)));
         all.into_iter().map(|(_, outcome)| outcome).collect()
     }
 }

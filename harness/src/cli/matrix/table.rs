@@ -131,7 +131,7 @@ mod tests {
     use crate::recording::MachineId;
 
     fn scenario(name: &str) -> Scenario {
-        Scenario { name: name.into(), package: "".into(), program: "".into(), folder: "".into() }
+        Scenario { name: name.into(), package: "".into(), id: "".into(), program: "".into(), folder: "".into() }
     }
 
     /// Two tools, on a kernel that is fine, on one on which something fails, on one that does not boot and on one that is gone.

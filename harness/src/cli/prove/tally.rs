@@ -145,7 +145,13 @@ mod tests {
     use super::*;
 
     fn scenario() -> Scenario {
-        Scenario { name: "mirror::creates".into(), package: "".into(), program: "".into(), folder: "".into() }
+        Scenario {
+            name: "mirror::creates".into(),
+            package: "".into(),
+            id: "".into(),
+            program: "".into(),
+            folder: "".into(),
+        }
     }
 
     #[test]
