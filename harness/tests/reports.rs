@@ -96,3 +96,31 @@ fn failures_are_told_wherever_they_come() {
     }
     assert!(told.ends_with("mdlab: drift: 2 drift, 1 pass\n"), "{told}");
 }
+
+/// A matrix that cannot keep what was recorded has not run all of it.
+#[test]
+fn what_was_not_run_is_told() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let evidence = folder.path().join("evidence");
+    std::fs::create_dir(&evidence).unwrap();
+    std::fs::write(evidence.join("linux-6.1,mdadm-4.2,tcg"), "in the way").unwrap();
+    let run = |arguments: &[&str]| {
+        printed(&mdlab(folder.path()).args(arguments).env("MDLAB_EVIDENCE", &evidence).output().unwrap())
+    };
+    let machine = ["--kernel", "debian:bookworm", "--mdadm", "debian:bookworm"];
+    run(&[&["matrix", "asserts_itself"], &machine[..]].concat());
+    let told = run(&["report", "--verdict", "--format", "markdown", "--output", "-"]);
+    assert!(
+        told.contains("**infra** `not run`") && told.contains("0 of 1 runs were made: make the folder `"),
+        "{told}"
+    );
+
+    // Nothing to compare, nothing to prove.
+    let told =
+        run(&["compare", "asks_for_what_is_not_there", "--kernel", "debian:bookworm", "--kernel", "debian:bullseye"]);
+    assert!(told.contains("; 1 of them have nothing to compare: "), "{told}");
+    let told = run(&["prove", "asks_for_what_is_not_there", "--runs", "1"]);
+    assert!(told.contains("0 scenarios, 0 runs, 1 skipped: nothing was proven\n"), "{told}");
+}

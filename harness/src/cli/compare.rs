@@ -102,7 +102,7 @@ fn tell(
     channels: &[Channel],
     [one, other]: &[Vec<Observed>; 2],
 ) -> Result<(), Failure> {
-    let (mut differing, mut failing, mut none) = (Vec::new(), 0, Vec::new());
+    let (mut differing, mut failing, mut empty, mut none) = (Vec::new(), 0, 0, Vec::new());
     for (Scenario { name, .. }, (one, other)) in scenarios.iter().zip(one.iter().zip(other)) {
         for failure in [one, other].into_iter().filter_map(Observed::was_none) {
             complain(&format!("`{name}` {}", failure.message));
@@ -120,10 +120,15 @@ fn tell(
                 failing += 1;
                 print(&format!("{name}, on both: {how}\n"))?;
             }
+            (None, None) if one.is_empty() && other.is_empty() => empty += 1,
             (None, None) => {}
         }
     }
     let (count, all) = (differing.len(), scenarios.len());
+    let empty = match empty {
+        0 => String::new(),
+        _ => format!("; {empty} of them have nothing to compare: they are skipped on both, or have no guest"),
+    };
     let [first, second] = choices.each_ref().map(|choice| format!("\n  mdlab run NAME {}", choice.options()));
     let alone = format!("each alone:{first}{second}");
     let list = differing.iter().map(|name| format!("\n  {name}")).collect::<String>();
@@ -137,10 +142,10 @@ fn tell(
         }
         (None, 0) => {
             let alike = if failing > 0 { format!("; {failing} fail alike on both") } else { String::new() };
-            print(&format!("{all} scenarios: nothing differs between {} and {}{alike}\n", names[0], names[1]))
+            print(&format!("{all} scenarios: nothing differs between {} and {}{alike}{empty}\n", names[0], names[1]))
         }
         (None, _) => {
-            let text = format!("{count} of {all} scenarios differ, as shown above:{list}\n{alone}");
+            let text = format!("{count} of {all} scenarios differ, as shown above{empty}:{list}\n{alone}");
             Err(Failure::new(Class::Drift, text))
         }
     }

@@ -82,7 +82,12 @@ impl Matrix {
         let interrupt = interrupts.next();
         let made = format!("{} of {} runs were made", sheet.done(), sheet.planned());
         let mut outcomes = ledger.outcomes(&sheet.cells);
-        outcomes.extend(interrupt.as_ref().map(|interrupt| Outcome::not_run(&interrupt.failure(&made))));
+        let cut = |failure: &Failure| Failure::new(failure.class, format!("{made}: {}", failure.message));
+        let cut = match &interrupt {
+            Some(interrupt) => Some(interrupt.failure(&made)),
+            None => outcome.as_ref().err().map(cut),
+        };
+        outcomes.extend(cut.as_ref().map(Outcome::not_run));
         let results = Results::new(began.elapsed(), outcomes);
         let kept = Interrupts::let_through(|| self.tell(&sheet, minutes).and_then(|()| tell(results)));
         if let Some(interrupt) = interrupt {
@@ -177,7 +182,13 @@ fn verdict(sheet: &Sheet) -> Result<(), Failure> {
         }
         None => Ok(()),
         Some(class) => {
-            Err(Failure::new(class, format!("{} of {} runs failed, see above", classes.len(), sheet.planned())))
+            let lost = sheet.lost();
+            let machines = match lost {
+                0 => String::new(),
+                _ => format!(", and {lost} of {} machines are not to be had or did not boot", sheet.cells.len()),
+            };
+            let failed = classes.len() - lost;
+            Err(Failure::new(class, format!("{failed} of {} runs failed{machines}, see above", sheet.planned())))
         }
     }
 }

@@ -158,6 +158,7 @@ fn verdict(tallies: &[Tally]) -> Result<(), Failure> {
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let all = format!("{}, {}{skips}", many(tallies.len() - skipped, "scenario"), many(runs, "run"));
     match Class::worst(&failed) {
+        None if runs == 0 => print(&format!("{all}: nothing was proven\n")),
         None => print(&format!("{all}: every recording is as it should be\n")),
         Some(class) => {
             Err(Failure::new(class, format!("{all}: {} failed, as shown above", many(failed.len(), "scenario"))))

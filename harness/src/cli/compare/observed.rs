@@ -71,6 +71,11 @@ impl Observed {
         }
     }
 
+    /// Whether nothing was recorded.
+    pub(in crate::cli) fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
     /// How it failed, if it did.
     pub(in crate::cli) fn failure(&self) -> Option<String> {
         matches!(self.end, End::Failed(..)).then(|| self.end.text())

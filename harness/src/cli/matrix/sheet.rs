@@ -58,6 +58,15 @@ impl Cell {
     }
 
     /// Whether anything went wrong with it.
+    /// Why the machine is not there, though it should be.
+    fn loss(&self) -> Option<Class> {
+        match self.machine()? {
+            Booted::Failed(failure) => Some(failure.class),
+            Booted::Unavailable(failure) if self.required => Some(failure.class),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_bad(&self) -> bool {
         match self.machine() {
             Some(Booted::Failed(_)) => true,
@@ -173,16 +182,18 @@ impl Sheet {
         kernels.map(name).collect()
     }
 
-    /// The classes of all that failed.
+    /// Machines that should have been there and were not.
+    pub(super) fn lost(&self) -> usize {
+        self.cells.iter().filter_map(Cell::loss).count()
+    }
+
+    /// The classes of all that failed, machines among them.
     pub(super) fn classes(&self) -> Vec<Class> {
         let of_cell = |cell: &Cell| -> Vec<Class> {
-            match cell.machine() {
-                Some(Booted::Failed(failure)) => vec![failure.class],
-                Some(Booted::Unavailable(failure)) if cell.required => vec![failure.class],
-                _ => {
-                    let failed = |ended: &Ended| if let Ended::Failed(class) = ended { Some(*class) } else { None };
-                    cell.results().iter().flatten().filter_map(failed).collect()
-                }
+            let failed = |ended: &Ended| if let Ended::Failed(class) = ended { Some(*class) } else { None };
+            match cell.loss() {
+                Some(class) => vec![class],
+                None => cell.results().iter().flatten().filter_map(failed).collect(),
             }
         };
         self.cells.iter().flat_map(of_cell).collect()

@@ -171,7 +171,7 @@ mod tests {
         let sheet = sheet();
         insta::assert_snapshot!(text(&sheet));
         assert_eq!(sheet.classes(), [Class::Drift, Class::Boot, Class::Boot]);
-        assert_eq!((sheet.done(), sheet.planned()), (4, 16));
+        assert_eq!((sheet.done(), sheet.planned(), sheet.lost()), (4, 16, 2));
     }
 
     #[test]

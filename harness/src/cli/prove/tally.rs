@@ -26,12 +26,12 @@ pub(super) struct Tally {
     /// Runs that were skipped, and why the last of them was.
     skipped: usize,
     reason: String,
-    /// The first failure: its class, which run it was, and what it was.
-    failure: Option<(Class, String)>,
+    /// The first failure of each class: which run it was, and what it was.
+    failures: Vec<(Class, String)>,
 }
 
 impl Tally {
-    /// Counts a run. Of those that fail the first is kept.
+    /// Counts a run. Of those that fail the first of each class is kept.
     pub(super) fn count(&mut self, seed: Option<u64>, run: u32, ran: Ran) -> Result<(), Failure> {
         let (class, text, remains) = match ran {
             Ran::Skipped(reason) => {
@@ -52,7 +52,7 @@ impl Tally {
                     self.passed += 1;
                     return Ok(());
                 }
-                Entry::Occupied(_) if self.failure.is_some() => {
+                Entry::Occupied(_) if self.failures.iter().any(|(class, _)| *class == Class::Drift) => {
                     self.failed += 1;
                     return Ok(());
                 }
@@ -64,17 +64,17 @@ impl Tally {
             Ran::Badly(class, said, remains) => (class, said, remains),
         };
         self.failed += 1;
-        if self.failure.is_none() {
+        if self.failures.iter().all(|(known, _)| *known != class) {
             let seed = seed.map(|seed| format!("seed {seed}, ")).unwrap_or_default();
             let kept = remains.keep().map_or(String::new(), |place| format!("\nevidence: {}", place.display()));
-            self.failure = Some((class, format!("{seed}run {run}: {}{kept}", text.trim())));
+            self.failures.push((class, format!("{seed}run {run}: {}{kept}", text.trim())));
         }
         Ok(())
     }
 
-    /// Whether it was skipped: then nothing is proven.
+    /// Whether it was skipped: then nothing is proven, but that it failed if it did.
     pub(super) fn was_skipped(&self) -> bool {
-        self.skipped > 0
+        self.skipped > 0 && self.failures.is_empty()
     }
 
     /// Runs that have ended.
@@ -82,19 +82,23 @@ impl Tally {
         self.passed + self.failed + self.skipped
     }
 
-    /// The class of the first failure.
+    /// The class that counts most.
     pub(super) fn class(&self) -> Option<Class> {
-        self.failure.as_ref().map(|(class, _)| *class)
+        Class::worst(&self.failures.iter().map(|(class, _)| *class).collect::<Vec<_>>())
     }
 
-    /// How it came out, in a line; the first failure in full.
+    /// How it came out, in a line; the first failure of each class in full.
     pub(super) fn line(&self, scenario: &Scenario, rerun: &str) -> String {
         let (name, passed, done) = (&scenario.name, self.passed, self.done());
-        match &self.failure {
+        match self.class() {
             None if self.skipped > 0 => format!("skip   {name}: {}\n", self.reason),
             None => format!("pass   {name}: {done} of {done} as they should be, {}\n", self.digest()),
-            Some((class, text)) => {
-                let (class, text) = (class.to_string(), text.replace('\n', "\n  "));
+            Some(worst) => {
+                let class = worst.to_string();
+                let (first, others): (Vec<_>, Vec<_>) = self.failures.iter().partition(|(class, _)| *class == worst);
+                let others = others.into_iter().map(|(class, text)| format!("{class}, {text}"));
+                let all: Vec<String> = first.into_iter().map(|(_, text)| text.clone()).chain(others).collect();
+                let text = all.join("\n").replace('\n', "\n  ");
                 format!(
                     "{class:6} {name}: {passed} of {done} as they should be\n  {text}\n  rerun: mdlab prove {name} {rerun}\n"
                 )
@@ -171,13 +175,23 @@ mod tests {
         let expected = "drift  mirror::creates: 3 of 4 as they should be\n  seed 2, run 2: the recording of guest 1 differs from the first run's in the machine:";
         assert!(line.starts_with(expected), "{line}");
         // Another number of them, once the first failure is known, is only counted.
-        tally.count(Some(2), 2, Ran::Well(vec![])).unwrap();
+        tally.count(Some(2), 2, Ran::Well(vec![recording("6.2"); 2])).unwrap();
         assert_eq!(tally.line(&scenario, "--kernel debian:bookworm"), line.replace("3 of 4", "3 of 5"));
+        let panic = Ran::Badly(Class::Kernel, "kernel: it panicked".into(), Remains::make().unwrap());
+        tally.count(Some(3), 1, panic).unwrap();
+        let both = tally.line(&scenario, "--kernel debian:bookworm");
+        let told = both
+            .starts_with("kernel mirror::creates: 3 of 6 as they should be\n  seed 3, run 1: kernel: it panicked\n");
+        assert!(told && both.contains("\n  drift, seed 2, run 2: the recording"), "{both}");
+        tally.count(Some(4), 1, Ran::Skipped("it lacks something".into())).unwrap();
+        assert!(!tally.was_skipped());
         let evidence = line.lines().find_map(|line| line.strip_prefix("  evidence: ")).map(Path::new).unwrap();
         for (name, kernel) in [("first", "6.2"), ("other", "6.1")] {
             let path = evidence.join(format!("guest-1-{name}.json"));
             assert_eq!(std::fs::read(path).unwrap(), recording(kernel));
         }
         std::fs::remove_dir_all(evidence).unwrap();
+        let panic = both.lines().find_map(|line| line.strip_prefix("  evidence: ")).unwrap();
+        std::fs::remove_dir_all(panic).unwrap();
     }
 }
