@@ -22,7 +22,9 @@ fn spelled(text: &str, spell: impl Fn(char) -> String) -> Cow<'_, str> {
 fn harmful(c: char) -> bool {
     // Those that turn the direction of writing around hide what is there (CVE-2021-42574).
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() && !"\n\t".contains(c) || turns
+    // Readers of reports end lines at the first two (Python's splitlines), and XML knows none of the others (XML 1.0, "Char").
+    let unfit = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+    c.is_control() && !"\n\t".contains(c) || turns || unfit
 }
 
 #[cfg(test)]
@@ -32,7 +34,7 @@ mod tests {
     #[test]
     fn control_characters_are_spelled_out() {
         assert_eq!(printable("md0 :\tactive\nnone"), "md0 :\tactive\nnone");
-        assert_eq!(printable("a\u{202e}b"), r"a\u{202e}b");
+        assert_eq!(printable("a\u{202e}b\u{2028}\u{ffff}"), r"a\u{202e}b\u{2028}\u{ffff}");
         assert_eq!(printable("\x1b]0;title\x07 \u{9b}2J\r"), r"\u{1b}]0;title\u{7} \u{9b}2J\u{d}");
     }
 

@@ -17,6 +17,7 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::failure::Class;
 use crate::outcome::{Outcome, Verdict};
+use crate::printable::printable;
 use crate::recording::MachineId;
 use crate::results::Results;
 
@@ -56,14 +57,24 @@ fn by_machine(results: &Results) -> Vec<(String, Vec<&Outcome>)> {
 
 /// What is said of a run first.
 fn first_line(outcome: &Outcome) -> String {
-    outcome.message.as_deref().unwrap_or("it was ended before its time").lines().next().unwrap_or_default().to_owned()
+    let message = outcome.message.as_deref().unwrap_or("it was ended before its time");
+    printable(message.trim_start().lines().next().unwrap_or_default()).into_owned()
 }
 
 /// All that is known of what went wrong.
 fn whole(outcome: &Outcome) -> String {
     let message = outcome.message.clone().unwrap_or_else(|| first_line(outcome));
     let differences = outcome.differences.iter().map(|difference| format!("\n{}", difference.unified.trim_end()));
-    message + &differences.collect::<String>()
+    printable(&(message + &differences.collect::<String>())).into_owned()
+}
+
+/// As much of a text as there is room for, in characters; says where there was more.
+fn cut(text: &str, room: usize) -> String {
+    const MORE: &str = "\n[...]";
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - MORE.len()).collect::<String>() + MORE
 }
 
 /// The parts of a place: `scenarios/mirror.rs:20:5`.

@@ -1,14 +1,15 @@
 //! For GitHub Actions: annotations of the lines that failed, and the summary of a job, in Markdown.
 
-use super::{by_machine, file_and_line, whole, word};
+use super::{by_machine, cut, file_and_line, whole, word};
 use crate::outcome::{Outcome, Verdict};
 use crate::results::Results;
 
 /// Failures that a summary shows in full: one may have no more than a megabyte.
 const SHOWN: usize = 20;
 
-/// Lines of a failure that a summary shows.
+/// Lines of a failure that a summary shows, and characters.
 const LINES: usize = 60;
+const ROOM: usize = 10_000;
 
 /// A line for each failure ("Workflow commands", `::error file=,line=::`).
 pub(crate) fn annotations(results: &Results) -> String {
@@ -32,18 +33,25 @@ pub(crate) fn summary(results: &Results) -> String {
     let failed: Vec<_> = failures(results).collect();
     for outcome in failed.iter().take(SHOWN) {
         let message = whole(outcome);
-        let lines: Vec<&str> = message.lines().take(LINES).collect();
-        text.push_str(&format!(
-            "\n**{}** {}\n\n````diff\n{}\n````\n",
-            word(outcome.verdict),
-            title(outcome, "`"),
-            lines.join("\n")
-        ));
+        let mut lines: Vec<&str> = message.lines().take(LINES).collect();
+        if message.lines().count() > LINES {
+            lines.push("[...]");
+        }
+        let shown = cut(&lines.join("\n"), ROOM);
+        let fence = fence(&shown);
+        let (verdict, title) = (word(outcome.verdict), title(outcome, "`"));
+        text.push_str(&format!("\n**{verdict}** {title}\n\n{fence}diff\n{shown}\n{fence}\n"));
     }
     match failed.len().saturating_sub(SHOWN) {
         0 => text,
         more => format!("{text}\nand {more} more: the report has them all.\n"),
     }
+}
+
+/// What begins and ends a block of code, and stands nowhere in it (CommonMark, "Fenced code blocks").
+fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
 }
 
 /// From the oldest machine to the newest.
@@ -76,16 +84,30 @@ mod tests {
     use crate::failure::Class;
 
     #[test]
+    fn what_a_kernel_says_ends_no_block_of_a_summary() {
+        let message = "it says\n````\n<b>".to_owned() + &"x".repeat(2 * ROOM) + &"\nx".repeat(LINES);
+        let outcome = Outcome {
+            verdict: Some(Verdict::Fail(Class::Drift)),
+            message: Some(message),
+            ..Outcome::none("scenarios", "mirror::creates")
+        };
+        let text = summary(&Results::new(Duration::ZERO, vec![outcome; SHOWN]));
+        assert!(text.contains("\n`````diff\nit says\n````\n<b>x") && text.contains("x\n[...]\n`````\n"), "{text}");
+        // GitHub takes a megabyte, of bytes.
+        assert!(text.len() < 1 << 20, "{}", text.len());
+    }
+
+    #[test]
     fn what_a_kernel_says_ends_no_annotation() {
         let outcome = Outcome {
             verdict: Some(Verdict::Fail(Class::Drift)),
-            message: Some("100% of\r\n::error::it".into()),
+            message: Some("100% of\n::error::it".into()),
             place: Some("scenarios/a,b.rs:20:5".into()),
             ..Outcome::none("scenarios", "mirror::creates")
         };
         let elsewhere = Outcome { place: Some("/src/lib.rs:1:2".into()), ..outcome.clone() };
         let results = Results::new(Duration::ZERO, vec![outcome, elsewhere]);
-        let rest = "title=mirror%3A%3Acreates::100%25 of%0D%0A::error::it\n";
+        let rest = "title=mirror%3A%3Acreates::100%25 of%0A::error::it\n";
         assert_eq!(annotations(&results), format!("::error file=scenarios/a%2Cb.rs,line=20,{rest}::error {rest}"));
     }
 }

@@ -2,36 +2,48 @@
 
 use serde_json::{Value, json};
 
-use super::{first_line, time, whole};
+use super::{cut, first_line, time, whole};
 use crate::failure::Class;
 use crate::outcome::{Outcome, Verdict};
-use crate::recording::MachineId;
 use crate::results::Results;
 
 /// The system that sends it, where nobody names another.
 pub(crate) const ORIGIN: &str = "mdlab";
 
+/// The most characters of an excerpt (`maxLength` of its schema).
+const EXCERPT: usize = 16384;
+
+/// What stands for the kernel of runs that have none: it did not boot, or it never came so far.
+const NO_KERNEL: &str = "none";
+
 /// A checkout and a build for each kernel, and a test for each run.
 pub(crate) fn kcidb(results: &Results, origin: &str) -> Value {
     let kernels = super::machines(&results.outcomes);
     let mut releases: Vec<&str> = kernels.iter().map(|machine| machine.kernel.as_str()).collect();
+    if results.outcomes.iter().any(|outcome| outcome.machine.is_none()) {
+        releases.push(NO_KERNEL);
+    }
     // With several mdadms they do not stand side by side.
     releases.sort_unstable();
     releases.dedup();
     let id = |release: &str| format!("{origin}:{}-{release}", results.began);
-    let checkouts = releases.iter().map(
-        |release| json!({ "id": id(release), "origin": origin, "comment": format!("Linux {release}"), "valid": true }),
-    );
+    let comment = |release: &str| match release {
+        NO_KERNEL => "no kernel: none that booted".to_owned(),
+        _ => format!("Linux {release}"),
+    };
+    let checkouts = releases
+        .iter()
+        .map(|release| json!({ "id": id(release), "origin": origin, "comment": comment(release), "valid": true }));
     let builds = releases.iter().map(|release| {
         json!({
             "id": id(release), "checkout_id": id(release), "origin": origin, "architecture": "x86_64",
-            "status": "PASS", "comment": format!("Linux {release}"),
+            "status": "PASS", "comment": comment(release),
         })
     });
     let ran = results.outcomes.iter().enumerate();
-    let tests = ran.filter_map(|(number, outcome)| {
-        let machine = outcome.machine.as_ref()?;
-        Some(test(outcome, machine, &format!("{}-{number}", id(&machine.kernel)), &id(&machine.kernel), origin))
+    let tests = ran.map(|(number, outcome)| {
+        let build = id(outcome.machine.as_ref().map_or(NO_KERNEL, |machine| &machine.kernel));
+        test(outcome, &format!("{build}-{number}"), &build, origin)
     });
     json!({
         "version": { "major": 5, "minor": 3 },
@@ -41,7 +53,7 @@ pub(crate) fn kcidb(results: &Results, origin: &str) -> Value {
     })
 }
 
-fn test(outcome: &Outcome, machine: &MachineId, id: &str, build: &str, origin: &str) -> Value {
+fn test(outcome: &Outcome, id: &str, build: &str, origin: &str) -> Value {
     let status = match outcome.verdict {
         Some(Verdict::Pass) => "PASS",
         Some(Verdict::Skip) => "SKIP",
@@ -55,11 +67,16 @@ fn test(outcome: &Outcome, machine: &MachineId, id: &str, build: &str, origin: &
         "path": path(&outcome.scenario),
         "status": status,
         "duration": outcome.seconds,
-        "environment": { "comment": machine.to_string(), "misc": { "mdadm": machine.mdadm, "accel": machine.accel } },
+        "environment": match &outcome.machine {
+            Some(machine) => {
+                json!({ "comment": machine.to_string(), "misc": { "mdadm": machine.mdadm, "accel": machine.accel } })
+            }
+            None => json!({ "comment": outcome.options }),
+        },
     });
     if outcome.verdict != Some(Verdict::Pass) {
-        test["comment"] = json!(without_nul(&first_line(outcome)));
-        test["log_excerpt"] = json!(without_nul(&whole(outcome)));
+        test["comment"] = json!(first_line(outcome));
+        test["log_excerpt"] = json!(cut(&whole(outcome), EXCERPT));
     }
     test
 }
@@ -70,15 +87,25 @@ fn path(scenario: &str) -> String {
     format!("mdlab.{}", scenario.replace("::", ".")).chars().map(plain).collect()
 }
 
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "")
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::recording::MachineId;
+
+    #[test]
+    fn what_did_not_boot_is_a_test_as_well() {
+        let outcome = Outcome {
+            verdict: Some(Verdict::Fail(Class::Boot)),
+            message: Some("x".repeat(2 * EXCERPT)),
+            ..Outcome::none("", "boot")
+        };
+        let report = kcidb(&Results::new(Duration::ZERO, vec![outcome]), ORIGIN);
+        assert_eq!(report["tests"][0]["build_id"], report["builds"][0]["id"]);
+        assert_eq!(report["tests"][0]["status"], "ERROR");
+        assert_eq!(report["tests"][0]["log_excerpt"].as_str().unwrap().chars().count(), EXCERPT);
+    }
 
     #[test]
     fn each_kernel_is_built_once() {
