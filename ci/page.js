@@ -52,6 +52,23 @@
   button().click();
   check(all("#list a[data-scenario]").length === count, "and does so no more");
 
+  check(document.getElementById("count").textContent.startsWith(`${count} of ${count} `), "the list says how many it has");
+
+  // The keyboard goes on where its link is gone, and its keys can be left to others.
+  const onward = document.querySelector("main a");
+  onward.focus();
+  onward.click();
+  await rest();
+  await rest();
+  check(document.activeElement === main, "the content has the keyboard");
+  location.hash = "";
+  await rest();
+  document.getElementById("heeded").checked = false;
+  press("j");
+  await rest();
+  check(location.hash === "", "keys that are not heeded do nothing");
+  document.getElementById("heeded").checked = true;
+
   // By the keyboard, from scenario to scenario, and back.
   press("j");
   await rest();
@@ -109,6 +126,14 @@
     press("+");
     check(events.length < 20 || rows().some((row) => row.hidden), `${what}: + leaves a part of the rows`);
     press("ArrowRight");
+    // A drag that begins left of the time line.
+    const svg = document.querySelector(".map svg");
+    const at = (part) => svg.getBoundingClientRect().left + part;
+    svg.setPointerCapture = () => {};
+    for (const [type, part] of [["pointerdown", 2], ["pointerup", 40]]) svg.dispatchEvent(new PointerEvent(type, { clientX: at(part) }));
+    check(maps[0].from < maps[0].to && maps[0].from >= maps[0].first, `${what}: a drag beside the time line shows time that there is`);
+    press("0");
+    press("+");
     const wheel = (turn) => document.querySelector(".map svg").dispatchEvent(new WheelEvent("wheel", { ...turn, cancelable: true }));
     const span = () => maps[0].to - maps[0].from;
     const narrow = span();
@@ -122,10 +147,11 @@
 
     // Lanes and search.
     const lane = all(".bar button").find((one) => one.textContent === "kernel");
+    const lines = (name) => maps[0].tables.flatMap((table) => table.rows).flatMap((row) => all(`p.${name}`, row));
     lane.click();
-    check(all("p.kernel").every((line) => line.hidden) && all("p.call").every(visible), `${what}: a lane goes`);
+    check(lines("kernel").every((line) => line.hidden) && lines("call").every(visible), `${what}: a lane goes`);
     lane.click();
-    check(all("p.kernel").every(visible), `${what}: a lane comes back`);
+    check(lines("kernel").every(visible), `${what}: a lane comes back`);
     const word = events.find((event) => event.lane === "call")?.text.slice(0, 6);
     if (word) {
       type("#find", word);
@@ -166,7 +192,14 @@
     }
 
     // Arrays and superblocks.
+    // Paper cannot be unfolded: what is in what is drawn for it neither.
+    const unfolded = all("main details[open]").length;
+    window.dispatchEvent(new Event("beforeprint"));
+    check(all("main details").every((details) => details.open), `${what}: all is unfolded to be printed`);
+    window.dispatchEvent(new Event("afterprint"));
+    check(all("main details[open]").length === unfolded && all("[data-folded]").length === 0, `${what}: and folded again`);
     const after = steps.map((step) => step.after).filter(Boolean);
+    check(steps.every((step) => !step.given || !step.after?.arrays.length || step.after.state !== ""), `${what}: what is given has a state`);
     const arrays = after.flatMap((standing) => standing.arrays);
     check(all("figure.array").length === arrays.length, `${what}: a drawing for each array`);
     check(all("figure.array").every((figure) => all("rect.slot", figure).length > 0), `${what}: with its slots`);
@@ -183,12 +216,6 @@
       check(/^magic bytes 0 to 3: /.test(said) && said.length > 30, `${what}: a byte says what it is, got ${said}`);
       check(all("b.lit").length === 4, `${what}: its field is lit`);
     }
-    // Paper cannot be unfolded.
-    document.querySelectorAll("main details").forEach((details) => { details.open = false; });
-    window.dispatchEvent(new Event("beforeprint"));
-    check(all("main details").every((details) => details.open), `${what}: all is unfolded to be printed`);
-    window.dispatchEvent(new Event("afterprint"));
-    check(all("main details").every((details) => !details.open), `${what}: and folded again`);
     check(blocks.every((block) => block.fields.every((field) => field.meaning !== "")), `${what}: every field has a meaning`);
   }
 

@@ -78,6 +78,11 @@ impl Channel {
     }
 }
 
+/// How things stand, as the channel of that name says it: what changed, or all of it where there was nothing before.
+pub(crate) fn standing(after: &Observation, before: Option<&Observation>) -> String {
+    printable(&state::render(after, before, &Redaction::none())).into_owned()
+}
+
 /// What changed in arrays, members and nodes between two looks at them, a line each.
 pub(crate) fn differences(before: &Observation, after: &Observation) -> Vec<String> {
     if before == after {

@@ -16,11 +16,14 @@ pub(crate) const EVIDENCE: &str = "MDLAB_EVIDENCE";
 /// The folder for what a run leaves behind, `target/mdlab`: of the workspace around the package that cargo tests, or
 /// around the current folder; outside of any workspace it lies in the cache.
 pub(crate) fn base() -> Result<PathBuf, Failure> {
+    let absolute = |folder: PathBuf| {
+        std::path::absolute(&folder).map_err(|error| Failure::usage(format!("find `{}`: {error}", folder.display())))
+    };
     if let Some(named) = std::env::var_os(EVIDENCE) {
-        return Ok(named.into());
+        return absolute(named.into());
     }
     if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
-        return Ok(PathBuf::from(target).join("mdlab"));
+        return absolute(PathBuf::from(target).join("mdlab"));
     }
     let start = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| std::env::current_dir().ok());
     let start = start.unwrap_or_default();

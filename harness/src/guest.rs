@@ -238,6 +238,11 @@ impl Guest {
         &self.title.test
     }
 
+    /// Which of its guests this is, from 1 on.
+    pub(crate) fn number(&self) -> u32 {
+        self.title.number
+    }
+
     /// Ends with a failure unless the outcome is a success.
     pub fn expect<T>(&self, outcome: Result<T, Failure>) -> T {
         match outcome {

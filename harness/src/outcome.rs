@@ -86,6 +86,8 @@ pub(crate) struct Difference {
     pub(crate) channel: String,
     /// The snapshot's file.
     pub(crate) snapshot: PathBuf,
+    /// Which of the scenario's guests it is of, from 1 on.
+    pub(crate) guest: u32,
     /// The lines, as `diff -u` shows them.
     pub(crate) unified: String,
 }
@@ -141,8 +143,9 @@ impl Outcomes {
     }
 }
 
-/// Stands for the scenarios that were not run.
+/// Stands for the scenarios that were not run, and for those that had no machine.
 const NOT_RUN: &str = "not run";
+const BOOT: &str = "boot";
 
 impl Outcome {
     /// Of a scenario that has said nothing yet.
@@ -170,6 +173,16 @@ impl Outcome {
     /// Whether that is what it is of.
     pub(crate) fn is_not_run(&self) -> bool {
         self.program.is_empty() && self.scenario == NOT_RUN
+    }
+
+    /// Of a machine that these options name, and that is not to be had or did not boot.
+    pub(crate) fn no_machine(options: String, verdict: Verdict, why: &Failure) -> Self {
+        Self { verdict: Some(verdict), options, message: Some(why.to_string()), ..Self::none("", BOOT) }
+    }
+
+    /// Whether that is what it is of.
+    pub(crate) fn is_boot(&self) -> bool {
+        self.program.is_empty() && self.scenario == BOOT
     }
 
     /// Its test passes, whatever was said: it was to fail (`#[should_panic]`).

@@ -73,7 +73,9 @@ impl Results {
         if results.format != FORMAT {
             return Err(refuse(&format!("expected format {FORMAT}, got {}", results.format)));
         }
-        let folder = path.parent().unwrap_or(Path::new("."));
+        // Written again elsewhere, it names the same.
+        let folder = std::path::absolute(path).map_err(|error| refuse(&error))?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
         for evidence in results.outcomes.iter_mut().flat_map(|outcome| &mut outcome.evidence) {
             *evidence = folder.join(&*evidence);
         }

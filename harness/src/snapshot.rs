@@ -147,7 +147,7 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
                     eprintln!("{unified}");
                 }
                 let (name, snapshot) = (channel.name().to_owned(), place.folder.join(file));
-                let difference = outcome::Difference { channel: name, snapshot, unified };
+                let difference = outcome::Difference { channel: name, snapshot, guest: guest.number(), unified };
                 outcome::note(guest.title(), Word::Differs(difference));
                 (&mut drifted, runs.name(channel))
             }

@@ -14,6 +14,7 @@ use super::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::outcome::{self, Outcome, Outcomes, Verdict};
+use crate::printable::printable;
 use crate::snapshot::IGNORED;
 
 mod remains;
@@ -82,19 +83,29 @@ impl Attempt<'_> {
                 noted.pass();
                 return Ok(Some((Ran::Well(folder::recordings(remains.path())?), noted)));
             }
+            (End::Itself, false, Some(Verdict::Fail(class))) => (class, said.clone()),
             // Somebody has killed it, the kernel for want of memory perhaps.
             (End::Itself, false, _) if status.signal().is_some() => (Class::Infra, format!("{status}: {said}")),
-            (End::Itself, false, Some(Verdict::Fail(class))) => (class, said.clone()),
-            (End::Itself, false, _) => (Class::Drift, said.clone()),
+            (End::Itself, false, _) => (Class::Drift, panic(&said)),
         };
         let output = remains.path().join(OUTPUT);
         if let Err(error) = std::fs::write(&output, said) {
             complain(&format!("write `{}`: {error}", output.display()));
         }
+        let text = printable(&text).into_owned();
+        // Why it was skipped before it failed is not why it failed.
+        if !matches!(noted.verdict, Some(Verdict::Fail(_))) {
+            noted.message = Some(text.clone());
+        }
         noted.verdict = Some(Verdict::Fail(class));
-        noted.message.get_or_insert_with(|| text.clone());
         Ok(Some((Ran::Badly(class, text, remains), noted)))
     }
+}
+
+/// What is said of a panic, in its first line, and what follows; all that was said, where there was none.
+fn panic(said: &str) -> String {
+    let panicked = said.split_once(" panicked at ").and_then(|(_, rest)| rest.split_once(":\n"));
+    panicked.map_or_else(|| said.trim().to_owned(), |(place, text)| format!("it panicked at {place}: {}", text.trim()))
 }
 
 /// The first line of a failure among all that its run printed.
@@ -102,4 +113,14 @@ pub(super) fn first_line(class: Class, said: &str) -> &str {
     let begin = format!("{class}: ");
     let line = said.lines().map(str::trim_start).find_map(|line| line.strip_prefix(&begin));
     line.unwrap_or_else(|| said.trim().lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_panic_is_told_first() {
+        let said = "\nrunning 1 test\n\nthread 'a' (7) panicked at tests/a.rs:3:5:\nit is none\nnote: run with\ntest a ... FAILED\n";
+        assert!(super::panic(said).starts_with("it panicked at tests/a.rs:3:5: it is none\nnote: "));
+        assert_eq!(super::panic("\nno more\n"), "no more");
+    }
 }

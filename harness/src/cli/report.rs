@@ -107,7 +107,7 @@ impl Report {
 /// Keeps what a run came to, and its page; says what counts of it.
 pub(super) fn tell(results: Results) -> Result<(), Failure> {
     // Where nothing was run, what is said of that is all.
-    let ran = results.outcomes.iter().any(|outcome| !outcome.is_not_run());
+    let ran = results.outcomes.iter().any(|outcome| !outcome.is_not_run() && !outcome.is_boot());
     let summary = ran.then(|| report::summary::summary(&results));
     let next = report::summary::next(&results);
     // Its evidence is where it is said to be until the file is written.

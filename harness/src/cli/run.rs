@@ -5,7 +5,7 @@ mod runner;
 use std::error::Error;
 use std::os::fd::AsFd;
 use std::process::{Command, ExitStatus};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use mdlab_vm::child;
@@ -60,7 +60,10 @@ impl Run {
             ));
         }
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
-        Laboratory::open(&choice, &mut telling())?;
+        if let Err(failure) = Laboratory::open(&choice, &mut telling()) {
+            let outcome = Outcome::no_machine(choice.options(), Verdict::Fail(failure.class), &failure);
+            return tell(Results::new(Duration::ZERO, vec![outcome])).and(Err(failure));
+        }
         let (outcomes, runner) = (Outcomes::open()?, Runner::new()?);
         for (name, value) in environment(&choice)? {
             shell.set_var(name, value);

@@ -11,6 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::choice::Choice;
 use crate::failure::Failure;
+use crate::folder;
 use crate::snapshot::INSTA_OUTPUT;
 
 /// Where scenarios are.
@@ -140,10 +141,11 @@ pub(super) fn environment(choice: &Choice) -> Result<Environment, Failure> {
     if std::env::var_os(INSTA_OUTPUT).is_none() {
         variables.push((INSTA_OUTPUT, "none".into()));
     }
-    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
-        let target =
-            std::path::absolute(target).map_err(|error| Failure::usage(format!("read CARGO_TARGET_DIR: {error}")))?;
-        variables.push(("CARGO_TARGET_DIR", target.into()));
+    for name in ["CARGO_TARGET_DIR", folder::EVIDENCE] {
+        if let Some(named) = std::env::var_os(name) {
+            let named = std::path::absolute(named).map_err(|error| Failure::usage(format!("read {name}: {error}")))?;
+            variables.push((name, named.into()));
+        }
     }
     if let Some(seed) = choice.seed {
         variables.push(("MDLAB_SEED", seed.to_string().into()));

@@ -12,6 +12,7 @@ use crate::redaction::Redaction;
 pub(super) struct Differing {
     channel: String,
     snapshot: String,
+    guest: u32,
     steps: Vec<Part>,
 }
 
@@ -29,7 +30,8 @@ impl Differing {
         let render = |recording: &Recording| Some(channel?.render(&recording.steps, &Redaction::of(recording)));
         let now = recording.and_then(render).unwrap_or_default();
         let snapshot = difference.snapshot.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { channel: difference.channel.clone(), snapshot, steps: parts(&difference.unified, &now) }
+        let (channel, guest) = (difference.channel.clone(), difference.guest);
+        Self { channel, snapshot, guest, steps: parts(&difference.unified, &now) }
     }
 }
 
@@ -45,7 +47,10 @@ fn parts(unified: &str, now: &str) -> Vec<Part> {
             label = step_at(begin).to_owned();
         } else if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
             label = heading.to_owned();
-            continue;
+            // A step of another name, or one more or less, is what differs.
+            if line.starts_with(' ') {
+                continue;
+            }
         }
         match parts.last_mut() {
             Some(part) if part.label == label => part.lines.push(line.to_owned()),
@@ -76,6 +81,13 @@ mod tests {
         let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
         assert_eq!(labels, ["create", "stop"]);
         assert!(parts[0].lines.contains(&"--- two".to_owned()) && parts[0].lines.contains(&"+2".to_owned()));
+        let renamed = now.replace("## stop", "## halt");
+        let unified = similar::TextDiff::from_lines(now, &renamed).unified_diff().to_string();
+        let lines = super::parts(&unified, &renamed).into_iter().map(|part| (part.label, part.lines));
+        let changed = |lines: Vec<String>| lines.into_iter().filter(|line| !line.starts_with([' ', '@'])).collect();
+        let of: Vec<(String, Vec<String>)> = lines.map(|(label, lines)| (label, changed(lines))).collect();
+        let part = |label: &str, line: &str| (label.to_owned(), vec![line.to_owned()]);
+        assert_eq!(of, [part("stop", "-## stop"), part("halt", "+## halt")]);
         assert_eq!(parts[1].lines.iter().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>(), ["+five"]);
     }
 }

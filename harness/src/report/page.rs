@@ -60,6 +60,8 @@ struct Run<'a> {
     seconds: f64,
     /// The number of its story, if it is in the page.
     tale: Option<usize>,
+    /// Why it is not, if it should be.
+    untold: String,
 }
 
 /// Makes the page. It holds the stories of all that failed, and one of each scenario that passed, of the newest machine;
@@ -74,13 +76,14 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
     let (mut runs, mut tales) = (Vec::new(), String::new());
     let mut count = 0;
     let mut ordered: Vec<(usize, &Outcome)> = results.outcomes.iter().enumerate().collect();
-    ordered.sort_by_key(|(at, outcome)| (number(outcome), machine(outcome), *at));
+    ordered.sort_by_cached_key(|(at, outcome)| (number(outcome), machine(outcome), *at));
     for (at, outcome) in ordered {
         let failed = !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip));
-        let recordings = if all || failed || newest.contains(&at) { recordings(outcome)? } else { Vec::new() };
+        let wanted = all || failed || newest.contains(&at);
+        let (recordings, untold) = if wanted { recordings(outcome) } else { (BTreeMap::new(), String::new()) };
         let tale = (!recordings.is_empty()).then_some(count);
         if tale.is_some() {
-            let guests: Vec<Tale> = recordings.iter().map(Tale::of).collect();
+            let guests: Vec<Tale> = recordings.iter().map(|(number, recording)| Tale::of(recording, *number)).collect();
             tales.push_str(&format!("<script type=\"text/plain\" id=\"tale-{count}\">{}</script>\n", packed(&guests)?));
             count += 1;
         }
@@ -90,10 +93,10 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
             verdict: word(outcome.verdict),
             message: outcome.message.as_deref(),
             place: outcome.place.as_deref(),
-            // Snapshots are of the guest that the story is asserted of: the last.
-            differences: outcome.differences.iter().map(|one| Differing::of(one, recordings.last())).collect(),
+            differences: outcome.differences.iter().map(|one| Differing::of(one, recordings.get(&one.guest))).collect(),
             seconds: outcome.seconds,
             tale,
+            untold,
         });
     }
     let index = Index {
@@ -149,10 +152,17 @@ fn newest(outcomes: &[Outcome], machines: &[MachineId]) -> Vec<usize> {
     newest.into_values().map(|(_, at)| at).collect()
 }
 
-/// The recordings of a run, as far as they are there.
-fn recordings(outcome: &Outcome) -> Result<Vec<Recording>, Failure> {
-    let read = outcome.evidence.iter().filter_map(|folder| folder::recording(folder).transpose());
-    read.collect()
+/// The recordings of a run by the numbers of its guests, as far as they are there; and what is there and cannot be read.
+fn recordings(outcome: &Outcome) -> (BTreeMap<u32, Recording>, String) {
+    let (mut found, mut untold) = (BTreeMap::new(), String::new());
+    for (number, folder) in (1..).zip(&outcome.evidence) {
+        match folder::recording(folder) {
+            Ok(Some(recording)) => drop(found.insert(number, recording)),
+            Ok(None) => untold = format!("there is no recording in `{}`", folder.display()),
+            Err(failure) => untold = failure.message,
+        }
+    }
+    (found, untold)
 }
 
 /// JSON, compressed and written in letters: the page unpacks it when it is looked at.

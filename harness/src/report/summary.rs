@@ -2,7 +2,7 @@
 
 use super::{first_line, verdicts, word};
 use crate::failure::Class;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Difference, Outcome, Verdict};
 use crate::results::Results;
 
 /// Failures that are shown.
@@ -15,8 +15,10 @@ const LINES: usize = 6;
 pub(crate) fn summary(results: &Results) -> String {
     let outcomes = &results.outcomes;
     let mut text = format!("{} in {}\n", counts(outcomes), duration(results.seconds));
-    let failed: Vec<&Outcome> =
+    let mut failed: Vec<&Outcome> =
         outcomes.iter().filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip))).collect();
+    // What counts most first.
+    failed.sort_by_key(|outcome| verdicts().iter().position(|verdict| *verdict == outcome.verdict));
     for outcome in failed.iter().take(SHOWN) {
         let message = first_line(outcome);
         let verdict = word(outcome.verdict);
@@ -40,11 +42,17 @@ pub(crate) fn next(results: &Results) -> Option<String> {
     let worst = Class::worst(&classes)?;
     let (first, _) = failed.iter().find(|(_, class)| *class == worst)?;
     match worst {
-        Class::Drift if !first.differences.is_empty() => Some("cargo insta review".into()),
+        Class::Drift if first.differences.iter().any(is_offered) => Some("cargo insta review".into()),
         _ if first.is_not_run() => None,
-        _ if first.scenario == "boot" => Some("mdlab doctor".into()),
+        _ if first.is_boot() => Some("mdlab doctor".into()),
         _ => Some(format!("mdlab run {} {}", first.scenario, first.options).trim_end().to_owned()),
     }
+}
+
+/// Whether there is something to review: in CI, and on several machines, insta writes nothing.
+fn is_offered(difference: &Difference) -> bool {
+    let folder = difference.snapshot.parent().and_then(|folder| folder.read_dir().ok());
+    folder.into_iter().flatten().flatten().any(|entry| entry.path().extension().is_some_and(|ending| ending == "new"))
 }
 
 /// How many ended how, what counts most first.
@@ -73,7 +81,6 @@ mod tests {
 
     use super::*;
     use crate::failure::Failure;
-    use crate::outcome::Difference;
 
     fn failed(class: Class, scenario: &str) -> Outcome {
         let options = "--kernel debian:bookworm".into();
@@ -86,12 +93,19 @@ mod tests {
         assert_eq!(next(&[Outcome { verdict: Some(Verdict::Pass), ..Outcome::none("scenarios", "mirror") }]), None);
         let mut drift = failed(Class::Drift, "mirror");
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
-        let [channel, unified] = ["dmesg", "-a\n+b\n"].map(str::to_owned);
-        drift.differences = vec![Difference { channel, snapshot: "dmesg.snap".into(), unified }];
+        let folder = tempfile::tempdir().unwrap();
+        let ([channel, unified], snapshot) =
+            (["dmesg", "-a\n+b\n"].map(str::to_owned), folder.path().join("dmesg.snap"));
+        drift.differences = vec![Difference { channel, snapshot, guest: 1, unified }];
+        assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
+        std::fs::write(folder.path().join("dmesg.snap.new"), "").unwrap();
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("cargo insta review"));
         let panic = failed(Class::Kernel, "stop");
         assert_eq!(next(&[drift.clone(), panic]).as_deref(), Some("mdlab run stop --kernel debian:bookworm"));
-        assert_eq!(next(&[drift, failed(Class::Boot, "boot")]).as_deref(), Some("mdlab doctor"));
+        let scenario = failed(Class::Boot, "boot");
+        let boot = Outcome { program: String::new(), ..scenario.clone() };
+        assert_eq!(next(&[scenario]).as_deref(), Some("mdlab run boot --kernel debian:bookworm"));
+        assert_eq!(next(&[drift, boot]).as_deref(), Some("mdlab doctor"));
     }
 
     #[test]
@@ -101,8 +115,12 @@ mod tests {
         assert!(text.starts_with("5 tool in 1.7 min\n"), "{text}");
         assert!(text.contains("tool   c on ") && !text.contains("tool   d on "), "{text}");
         assert!(text.ends_with("       and 2 more\n"), "{text}");
+        let late = [failed(Class::Drift, "a"), failed(Class::Kernel, "b")];
+        let text = summary(&Results::new(Duration::ZERO, late.to_vec()));
+        assert!(text.starts_with("1 kernel, 1 drift in 0 s\nkernel b on "), "{text}");
         let unified = "--- held\n+++ now\n@@ -1,2 +1,2 @@\n same\n--- a dash\n+++ a cross\n".to_owned();
-        let differences = vec![Difference { channel: "dmesg".into(), snapshot: "dmesg.snap".into(), unified }];
+        let differences =
+            vec![Difference { channel: "dmesg".into(), snapshot: "dmesg.snap".into(), guest: 1, unified }];
         let drift = Outcome { differences, ..failed(Class::Drift, "f") };
         let text = summary(&Results::new(Duration::ZERO, vec![drift]));
         assert!(text.ends_with("\n       --- a dash\n       +++ a cross\n"), "{text}");

@@ -4,13 +4,15 @@ use mdlab_metadata::{Format, Superblock, diff};
 use mdlab_protocol::{Event, Observation, What};
 use serde::Serialize;
 
-use crate::channel::{Channel, call, of_process, superblocks, uevents};
+use crate::channel::{call, of_process, standing, superblocks, uevents};
 use crate::recording::{Command, Recording, Step};
 use crate::redaction::Redaction;
 
 /// A guest's recording.
 #[derive(Serialize)]
 pub(super) struct Tale {
+    /// Which of the scenario's guests it is of.
+    guest: u32,
     machine: String,
     steps: Vec<Chapter>,
 }
@@ -106,25 +108,25 @@ struct Field {
 }
 
 impl Tale {
-    pub(super) fn of(recording: &Recording) -> Self {
+    pub(super) fn of(recording: &Recording, guest: u32) -> Self {
         let mut before = None;
-        let chapters = recording.steps.iter().enumerate().map(|(number, step)| {
-            let chapter = chapter(&recording.steps[..=number], step, before);
+        let chapters = recording.steps.iter().map(|step| {
+            let chapter = chapter(step, before);
             before = step.after.as_ref().or(before);
             chapter
         });
-        Self { steps: chapters.collect(), machine: recording.machine.to_string() }
+        Self { guest, steps: chapters.collect(), machine: recording.machine.to_string() }
     }
 }
 
-fn chapter(steps: &[Step], step: &Step, before: Option<&Observation>) -> Chapter {
+fn chapter(step: &Step, before: Option<&Observation>) -> Chapter {
     Chapter {
         label: step.label.clone(),
         given: step.given,
         commands: step.commands.iter().map(order).collect(),
         events: step.events.iter().filter_map(record).collect(),
         after: step.after.as_ref().map(|after| Standing {
-            state: state(steps),
+            state: standing(after, before).trim_end().to_owned(),
             arrays: arrays(after),
             superblocks: blocks(after, before),
         }),
@@ -139,7 +141,10 @@ fn order(command: &Command) -> Order {
         failed: command.exit.is_some() && ending != "exit 0",
         ending,
         answer: command.answer.clone(),
-        output: String::from_utf8_lossy(&said).into_owned(),
+        output: match command.output.cut {
+            0 => String::from_utf8_lossy(&said).into_owned(),
+            cut => format!("{}\n[{cut} more bytes]", String::from_utf8_lossy(&said).trim_end()),
+        },
     }
 }
 
@@ -169,14 +174,6 @@ fn record(event: &Event) -> Option<Record> {
         What::Lost(what) => (Lane::Kernel, format!("LOST: {what}"), String::new()),
     };
     Some(Record { at: event.at, lane, text, more })
-}
-
-/// The channel's part of the last step.
-fn state(steps: &[Step]) -> String {
-    let render = |steps: &[Step]| Channel::State.render(steps, &Redaction::none());
-    let (until, before) = (render(steps), render(&steps[..steps.len() - 1]));
-    let lines = until[before.len()..].lines().skip(1);
-    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// The attributes that the drawing shows.

@@ -1,6 +1,6 @@
 //! Scenarios that end in ways of their own.
 
-use mdlab::Guest;
+use mdlab::{Guest, assert_story};
 
 fn is_asked_to() -> bool {
     std::env::var_os("ENDS_BADLY").is_some()
@@ -26,4 +26,12 @@ fn fails_when_its_guest_is_gone() {
 #[should_panic(expected = "exit 1")]
 fn is_to_fail() {
     Guest::fork().step("run", |guest| guest.run("false"));
+}
+
+#[test]
+fn has_a_second_guest() {
+    let (mut guest, mut other) = (Guest::fork(), Guest::fork());
+    guest.step("run", |guest| guest.run("true"));
+    other.step("look", |other| other.run("true"));
+    assert_story!(guest);
 }

@@ -52,12 +52,7 @@ fn of_machine(cell: &Cell) -> Option<Outcome> {
         Booted::Unavailable(failure) if !cell.required => (failure, Verdict::Skip),
         Booted::Unavailable(failure) | Booted::Failed(failure) => (failure, Verdict::Fail(failure.class)),
     };
-    Some(Outcome {
-        verdict: Some(verdict),
-        options: cell.choice.options(),
-        message: Some(failure.to_string()),
-        ..Outcome::none("", "boot")
-    })
+    Some(Outcome::no_machine(cell.choice.options(), verdict, failure))
 }
 
 /// Writes recordings where single runs leave theirs; says where.

@@ -68,11 +68,13 @@ function showList() {
     const run = telling(runsOf[number]);
     const label = cut < 0 ? name : name.slice(cut + 2);
     const link = el("a", { href: address(run), "data-scenario": number, title: name },
-      el(`i.dot.${worst(runsOf[number])}`), el("span", {}, label));
+      el(`i.dot.${worst(runsOf[number])}`, { role: "img", "aria-label": `${worst(runsOf[number])}: ` }), el("span", {}, label));
     rows.push(el("li", {}, link));
   });
   if (!rows.length) rows.push(el("li.none", { style: "padding:.6rem .8rem" }, "No scenario has this in its name."));
   list.replaceChildren(...rows);
+  const left = list.querySelectorAll("a").length;
+  document.getElementById("count").textContent = `${left} of ${plural(report.scenarios.length, "scenario")}`;
   markCurrent();
 }
 
@@ -107,12 +109,12 @@ function showVerdicts() {
 function showOverview() {
   const count = (test) => report.runs.filter((run) => test(kind(run.verdict))).length;
   const tile = (name, number, what) => el(`div.tile.${name}`, {}, el("b", {}, String(number)), what);
-  const bad = count((verdict) => verdict === "bad");
+  const [bad, passed] = ["bad", "pass"].map((wanted) => count((verdict) => verdict === wanted));
   const visible = report.scenarios.map((_, number) => number).filter(matches);
   main.replaceChildren(
-    el("h1", {}, bad ? `${bad} of ${report.runs.length} runs failed` : "Everything is as the snapshots say"),
+    el("h1", {}, bad ? `${bad} of ${report.runs.length} runs failed` : passed ? "Everything is as the snapshots say" : "Nothing was run"),
     el("p.lead", {}, `${plural(report.scenarios.length, "scenario")} on ${plural(report.machines.length, "machine")}, ${seconds(report.seconds)}, ${new Date(report.began * 1000).toLocaleString()}`),
-    el("div.tiles", {}, tile("pass", count((verdict) => verdict === "pass"), "pass"),
+    el("div.tiles", {}, tile("pass", passed, "pass"),
       tile("bad", bad, "failed"), tile("skip", count((verdict) => verdict === "skip"), "skipped")),
     failures(), grid(), el("h2", {}, "Scenarios, each on every machine"),
     el("p.lead", {}, "A square is a run, the oldest kernel first; at the end what never had a machine. Hatched: skipped."),
@@ -172,7 +174,7 @@ function strip(number) {
     const run = telling(runs.filter((other) => other.machine === place));
     if (!run) return el("span.cell.none");
     const said = `${machineName(run)}: ${run.verdict}`;
-    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said });
+    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said }, kind(run.verdict) === "bad" ? "\u00d7" : "");
   });
   return el("div.strip", {}, el("a.mono", { href: address(telling(runs)) }, report.scenarios[number]), el("div", {}, cells));
 }
@@ -182,6 +184,12 @@ function strip(number) {
 let shown = null;
 
 async function route() {
+  await go();
+  // What had the keyboard is gone.
+  if (document.activeElement === document.body) main.focus({ preventScroll: true });
+}
+
+async function go() {
   const run = /^#run=(\d+)(?:&at=([\w.]+))?/.exec(location.hash);
   if (!run || !report.runs[run[1]]) return showOverview();
   if (shown?.number !== Number(run[1])) {
@@ -233,8 +241,10 @@ const keys = {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.matches("input")) return event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea")) return;
+  // These scroll elsewhere.
+  if (event.key.startsWith("Arrow") && (shown === null || event.target.closest("pre, .scroll"))) return;
   const act = keys[event.key];
-  if (!act || document.getElementById("help").open) return;
+  if (!act || document.getElementById("help").open || !document.getElementById("heeded").checked) return;
   event.preventDefault();
   act();
 });
@@ -251,15 +261,20 @@ setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 window.addEventListener("hashchange", route);
 // Paper cannot be unfolded.
 window.addEventListener("beforeprint", () => {
-  for (const details of main.querySelectorAll("details:not([open])")) {
+  // One that is drawn may have others in it.
+  for (let details; (details = main.querySelector("details:not([open])"));) {
     details.draw?.();
     details.open = true;
     details.dataset.folded = "";
   }
 });
 window.addEventListener("afterprint", () => {
-  for (const details of main.querySelectorAll("details[data-folded]")) details.open = false;
+  for (const details of main.querySelectorAll("details[data-folded]")) {
+    details.open = false;
+    delete details.dataset.folded;
+  }
 });
+document.getElementById("skip").addEventListener("click", () => main.focus());
 showVerdicts();
 showList();
 route();

@@ -22,23 +22,24 @@ async function showStory(run) {
     others.length > 1 ? el("div", { style: "display:flex;gap:3px;margin-bottom:.8rem" }, others) : null,
     run.message ? el(`pre.message.${kind(run.verdict)}`, {}, run.message) : null,
   ].filter(Boolean);
-  if (run.tale === null) {
-    const why = run.verdict === "skip" || run.machine === null ? null
-      : el("p.none", {}, "The report holds the story of each failure, and of each scenario on the newest machine.");
-    return main.replaceChildren(...head, ...looseDifferences(run), ...(why ? [why] : []));
-  }
-  const guests = await unpack(run.tale);
+  const why = run.untold ? `Its story is not here: ${run.untold}.`
+    : run.tale !== null || run.verdict === "skip" || run.machine === null ? null
+    : "The report holds the story of each failure, and of each scenario on the newest machine.";
+  if (why) head.push(el("p.none", {}, why));
+  const guests = run.tale === null ? [] : await unpack(run.tale);
   if (shown?.number !== run.number) return;
-  main.replaceChildren(...head);
+  main.replaceChildren(...head, ...looseDifferences(run, guests));
   guests.forEach((tale, number) => {
-    if (guests.length > 1) main.append(el("h2", {}, `Guest ${number + 1}: ${tale.machine}`));
-    showTale(tale, number, number === guests.length - 1 ? run.differences : []);
+    if (guests.length > 1) main.append(el("h2", {}, `Guest ${tale.guest}: ${tale.machine}`));
+    showTale(tale, number, run.differences.filter((difference) => difference.guest === tale.guest));
   });
 }
 
-/** Differences of a run that has no story here. */
-function looseDifferences(run) {
-  return run.differences.flatMap((difference) => difference.steps.map((step) => differenceOf(difference, step)));
+/** Differences that belong to no step here: a step is gone, or has another name, or there is no story. */
+function looseDifferences(run, guests) {
+  const has = (guest, label) => guests.some((tale) => tale.guest === guest && tale.steps.some((step) => step.label === label));
+  return run.differences.flatMap((difference) =>
+    difference.steps.filter((part) => !has(difference.guest, part.label)).map((part) => differenceOf(difference, part)));
 }
 
 function differenceOf(difference, step) {

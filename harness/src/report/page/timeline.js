@@ -18,7 +18,7 @@ class TimeLine {
     [this.from, this.to] = [this.first, this.last];
     this.width = 1200;
     this.svg = el("svg", { role: "img", "aria-label": "Time line of system calls, kernel messages and uevents" });
-    this.note = el("span", {});
+    this.note = el("span", { role: "status" });
     this.find = el("input", { id: guest === 0 ? "find" : null, type: "search", placeholder: "Search in the story  ( f )", "aria-label": "Search in the story", oninput: () => this.search() });
     const lanes = LANES.map((lane) => el("button", { type: "button", "aria-pressed": "true", onclick: (event) => this.toggle(event.target, lane) }, { call: "system calls", kernel: "kernel", uevent: "uevents" }[lane]));
     this.off = new Set();
@@ -36,7 +36,8 @@ class TimeLine {
 
   at(clientX) {
     const box = this.svg.getBoundingClientRect();
-    return this.from + ((clientX - box.left - LEFT) / (this.width - LEFT - 4)) * (this.to - this.from);
+    const at = this.from + ((clientX - box.left - LEFT) / (this.width - LEFT - 4)) * (this.to - this.from);
+    return Math.min(Math.max(at, this.from), this.to);
   }
 
   draw() {
