@@ -51,6 +51,15 @@ impl Runner<'_> {
     }
 }
 
+/// What a step prints while no line of it is a command, and after that.
+fn parted(step: &Output) -> [String; 2] {
+    let text = String::from_utf8_lossy(&step.stdout);
+    let (_, text) = text.split_once("::stop-commands::").unwrap();
+    let (token, text) = text.split_once('\n').unwrap();
+    let (before, after) = text.split_once(&format!("\n::{token}::\n")).unwrap();
+    [before.to_owned(), after.to_owned()]
+}
+
 #[test]
 fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     let _alone = alone();
@@ -78,9 +87,10 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     for (number, shard) in ["1/2", "2/2"].into_iter().enumerate() {
         let ran = runner.step("run", &inputs(shard, filter));
         statuses.push(ran.status.code());
-        let annotated =
-            printed(&ran).contains("\n::error file=tests/array.rs,line=13,title=creates_a_mirror on Linux 6.1");
+        let [before, after] = parted(&ran);
+        let annotated = after.contains("::error file=tests/array.rs,line=13,title=creates_a_mirror on Linux 6.1");
         assert_eq!(annotated, ran.status.code() == Some(1), "{}", printed(&ran));
+        assert_eq!(annotated, before.contains("-info   md/raid1:md1: "), "{}", printed(&ran));
         let left = temporary.path().join("mdlab-runs").join(number.to_string());
         fs::create_dir_all(left.parent().unwrap()).unwrap();
         fs::rename(temporary.path().join("mdlab"), left).unwrap();

@@ -49,7 +49,7 @@ pub(crate) fn summary(results: &Results) -> String {
 }
 
 /// What begins and ends a block of code, and stands nowhere in it (CommonMark, "Fenced code blocks").
-fn fence(text: &str) -> String {
+pub(crate) fn fence(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 
 use super::sheet::{Booted, Cell, Ended, Sheet};
+use crate::report::github::fence;
 
 /// The mark of the first bad kernel of a row.
 const MARK: &str = " *";
@@ -38,9 +39,24 @@ pub(super) fn markdown(sheet: &Sheet) -> String {
     let lines = lines(sheet);
     if !lines.is_empty() {
         text.push('\n');
-        text.extend(lines.iter().map(|line| format!("- {line}")));
+        text.extend(lines.iter().map(|line| item(line)));
     }
     text
+}
+
+/// A line of a list, and what follows it as it is.
+fn item(text: &str) -> String {
+    let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+    let escape = |c: char| ['\\', '<', '*', '_'].contains(&c).then_some('\\').into_iter().chain([c]);
+    let first: String = first.chars().flat_map(escape).collect();
+    match rest {
+        "" => format!("- {first}\n"),
+        _ => {
+            let fence = fence(rest);
+            let rest: String = rest.lines().map(|line| format!("  {line}\n")).collect();
+            format!("- {first}\n\n  {fence}text\n{rest}  {fence}\n")
+        }
+    }
 }
 
 fn aligned(rows: &Rows, preset: &str) -> String {
@@ -172,6 +188,15 @@ mod tests {
         insta::assert_snapshot!(text(&sheet));
         assert_eq!(sheet.classes(), [Class::Drift, Class::Boot, Class::Boot]);
         assert_eq!((sheet.done(), sheet.planned(), sheet.lost()), (4, 16, 2));
+    }
+
+    #[test]
+    fn what_a_kernel_says_is_no_markdown() {
+        let text = item("debian:sid: boot: it panicked <TASK> __a\n  <TASK>\n  ```\n");
+        assert_eq!(
+            text,
+            "- debian:sid: boot: it panicked \\<TASK> \\_\\_a\n\n  ````text\n    <TASK>\n    ```\n  ````\n"
+        );
     }
 
     #[test]
