@@ -82,6 +82,9 @@ impl<'a> Story<'a> {
             let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
             let said = self.redaction.text(&String::from_utf8_lossy(&said));
             text.extend(printable(&said).lines().map(|line| format!("  {line}\n")));
+            if command.output.cut > 0 {
+                text.push_str(&format!("  {LATER}[{} more bytes]{LATER:#}\n", command.output.cut));
+            }
         }
         let begin = step.events.iter().map(|event| event.at).find(|at| Some(*at) > since).unwrap_or_default();
         for (first, style, line, count) in self.runs(&step.events) {

@@ -91,7 +91,7 @@ fn failures_are_told_wherever_they_come() {
     let evidence = folder.path().join("evidence");
     let run = |arguments: &[&str]| {
         let mut command = mdlab(folder.path());
-        command.args(arguments).env("ENDS_BADLY", "1").env("MDLAB_EVIDENCE", &evidence);
+        command.args(arguments).env("ENDS_BADLY", "1").env("MDLAB_EVIDENCE", "evidence");
         command.output().unwrap()
     };
     let ran = run(&["run", "asks_for_no_guest", "fails_when_its_guest_is_gone", "is_to_fail"]);
@@ -104,6 +104,28 @@ fn failures_are_told_wherever_they_come() {
         assert!(told.contains(said), "{said}: {told}");
     }
     assert!(told.ends_with("mdlab: drift: 2 drift, 1 pass\n"), "{told}");
+
+    // The file may move with its evidence, and names it wherever it is written again.
+    let moved = folder.path().join("moved");
+    std::fs::rename(&evidence, &moved).unwrap();
+    let again = folder.path().join("again.json");
+    let again = again.to_str().unwrap();
+    let told = printed(&run(&["report", "moved/run.json", "--format", "json", "--output", again]));
+    let page = printed(&run(&["report", again, "--output", "-"]));
+    assert!(page.contains("id=\"tale-0\""), "{told}");
+    // A story that cannot be read is not the end of all others.
+    let recordings =
+        moved.read_dir().unwrap().flatten().find(|entry| entry.file_name().to_string_lossy().contains("tcg"));
+    let guest = recordings.unwrap().path().join("elsewhere.fails_when_its_guest_is_gone/recording.json");
+    std::fs::write(guest, "{").unwrap();
+    let page = printed(&run(&["report", again, "--output", "-"]));
+    assert!(page.contains("\"untold\":\"read `") && page.contains("is_to_fail"), "{told}");
+
+    // A machine that does not boot is what the last run came to.
+    let ran = run(&["run", "is_to_fail", "--kernel", "file:Cargo.toml"]);
+    assert!(!ran.status.success());
+    let told = printed(&run(&["report", "--verdict", "--format", "ktap", "--output", "-"]));
+    assert!(told.contains("    not ok 1 boot\n"), "{told}");
 }
 
 /// A matrix that cannot keep what was recorded has not run all of it.

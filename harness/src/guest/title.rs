@@ -24,8 +24,9 @@ impl Title {
         Self { test: std::thread::current().name().unwrap_or("scenario").to_owned(), number: FORKED.get() }
     }
 
-    /// What its evidence is named after.
+    /// What its evidence is named after: another package may have a scenario of that name.
     pub(super) fn folder(&self) -> String {
-        folder::of_guest(&self.test, self.number)
+        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+        folder::of_guest(&format!("{package}::{}", self.test), self.number)
     }
 }

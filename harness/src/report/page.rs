@@ -1,6 +1,6 @@
 //! One page that needs nothing else: `report.html`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use base64::Engine;
@@ -36,7 +36,7 @@ struct Index<'a> {
     /// All verdicts, what counts most first.
     order: Vec<String>,
     machines: Vec<Machine>,
-    scenarios: Vec<&'a str>,
+    scenarios: Vec<String>,
     runs: Vec<Run<'a>>,
 }
 
@@ -68,8 +68,8 @@ struct Run<'a> {
 /// or those of all, as far as their recordings were kept.
 pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
     let machines = machines(&results.outcomes);
-    let scenarios = scenarios(&results.outcomes);
-    let number = |outcome: &Outcome| scenarios.iter().position(|name| *name == outcome.scenario).unwrap_or_default();
+    let numbers = numbers(&results.outcomes);
+    let number = |outcome: &Outcome| numbers.get(&key(outcome)).copied().unwrap_or_default();
     let machine =
         |outcome: &Outcome| outcome.machine.as_ref().and_then(|id| machines.iter().position(|known| known == id));
     let newest = newest(&results.outcomes, &machines);
@@ -105,7 +105,7 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
         seconds: results.seconds,
         order: verdicts().map(word).to_vec(),
         machines: machines.iter().map(named).collect(),
-        scenarios,
+        scenarios: names(&numbers),
         runs,
     };
     let index = serde_json::to_string(&index).map_err(|error| Failure::infra(format!("write the report: {error}")))?;
@@ -128,23 +128,36 @@ fn named(machine: &MachineId) -> Machine {
     Machine { name: machine.to_string(), linux: machine.kernel.clone(), mdadm: machine.mdadm.clone() }
 }
 
-fn scenarios(outcomes: &[Outcome]) -> Vec<&str> {
-    let mut names: Vec<&str> = outcomes.iter().map(|outcome| outcome.scenario.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+/// A scenario: its name, and its program.
+type Key<'a> = (&'a str, &'a str);
+
+fn key(outcome: &Outcome) -> Key<'_> {
+    (&outcome.scenario, &outcome.program)
+}
+
+/// All of them in the order of their names.
+fn numbers(outcomes: &[Outcome]) -> BTreeMap<Key<'_>, usize> {
+    let keys: BTreeSet<Key> = outcomes.iter().map(key).collect();
+    keys.into_iter().zip(0..).collect()
+}
+
+/// What they are called: with their programs where two have one name.
+fn names(numbers: &BTreeMap<Key, usize>) -> Vec<String> {
+    let same = |name: &str| numbers.keys().filter(|(other, _)| *other == name).count();
+    let called = |(name, program): &Key| if same(name) > 1 { format!("{name} ({program})") } else { name.to_string() };
+    numbers.keys().map(called).collect()
 }
 
 /// Of each scenario the run on the newest machine that left a recording.
 fn newest(outcomes: &[Outcome], machines: &[MachineId]) -> Vec<usize> {
-    let mut newest: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    let mut newest: BTreeMap<Key, (usize, usize)> = BTreeMap::new();
     for (at, outcome) in outcomes.iter().enumerate() {
         let machine = outcome.machine.as_ref().and_then(|id| machines.iter().position(|known| known == id));
         let Some(machine) = machine.filter(|_| outcome.verdict == Some(Verdict::Pass) && !outcome.evidence.is_empty())
         else {
             continue;
         };
-        let known = newest.entry((&outcome.program, &outcome.scenario)).or_insert((machine, at));
+        let known = newest.entry(key(outcome)).or_insert((machine, at));
         if known.0 <= machine {
             *known = (machine, at);
         }
@@ -172,4 +185,16 @@ fn packed(value: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_vec(value).map_err(|error| failed(&error))?;
     encoder.write_all(&text).map_err(|error| failed(&error))?;
     Ok(STANDARD.encode(encoder.finish().map_err(|error| failed(&error))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_of_one_name_are_told_apart() {
+        let outcomes = [("a::x", "creates"), ("b::y", "creates"), ("a::x", "stops")];
+        let outcomes = outcomes.map(|(program, scenario)| Outcome::none(program, scenario));
+        assert_eq!(names(&numbers(&outcomes)), ["creates (a::x)", "creates (b::y)", "stops"]);
+    }
 }
