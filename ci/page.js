@@ -30,8 +30,9 @@
   const tiles = all(".tile b").map((tile) => Number(tile.textContent));
   check(tiles.reduce((sum, tile) => sum + tile, 0) === report.runs.length, "the tiles count every run");
   check(all("table.grid tbody td").some((cell) => cell.textContent !== ""), "the grid has a machine");
-  const bound = 800 + count * (report.machines.length + 8);
-  check(all("*").length < bound, `the overview is made of less than ${bound} elements, got ${all("*").length}`);
+  const bound = 300 + count * (report.machines.length + 8);
+  const drawn = all("*:not(script)").length;
+  check(drawn < bound, `the overview is made of less than ${bound} elements, got ${drawn}`);
 
   // Filters.
   const name = report.scenarios.at(-1);
@@ -108,6 +109,14 @@
     const differing = run.differences.flatMap((difference) => difference.steps);
     check(all(".diff").length === differing.length, `${what}: ${differing.length} differences, got ${all(".diff").length}`);
     check(all(".diff .plus, .diff .minus").length >= differing.length, `${what}: lines that differ`);
+    const links = all(".places a");
+    check(run.tale === null || !differing.length || links.length + all("main > .diff").length > 0, `${what}: it says where it differs`);
+    for (const link of links) {
+      location.hash = link.hash;
+      await rest();
+      const section = document.getElementById(`at-${link.hash.split("&at=")[1]}`);
+      check(section.querySelector("h2").textContent.startsWith(link.textContent) && all(".diff", section).length > 0, `${what}: a link leads to the step that differs`);
+    }
     if (run.tale !== null) await story(what, await unpack(run.tale));
   }
 

@@ -28,11 +28,21 @@ async function showStory(run) {
   if (why) head.push(el("p.none", {}, why));
   const guests = run.tale === null ? [] : await unpack(run.tale);
   if (shown?.number !== run.number) return;
-  main.replaceChildren(...head, ...looseDifferences(run, guests));
+  main.replaceChildren(...head, ...placesOf(run, guests), ...looseDifferences(run, guests));
   guests.forEach((tale, number) => {
     if (guests.length > 1) main.append(el("h2", {}, `Guest ${tale.guest}: ${tale.machine}`));
     showTale(tale, number, run.differences.filter((difference) => difference.guest === tale.guest));
   });
+}
+
+/** Where a run differs: links to the steps. */
+function placesOf(run, guests) {
+  const places = guests.flatMap((tale, guest) => tale.steps.flatMap((step, number) => {
+    const differing = run.differences.filter((one) => one.guest === tale.guest && one.steps.some((part) => part.label === step.label));
+    const link = el("a", { href: `#run=${run.number}&at=${guest}.${number}` }, step.label);
+    return differing.length ? [el("li", {}, link, `: ${differing.map((one) => one.channel).join(", ")}`)] : [];
+  }));
+  return places.length ? [el("div.places", {}, "Differs in", el("ul", {}, places))] : [];
 }
 
 /** Differences that belong to no step here: a step is gone, or has another name, or there is no story. */
@@ -177,5 +187,5 @@ function reveal(id) {
   maps.forEach((map) => map.show(map.first, map.last));
   target.closest("details")?.setAttribute("open", "");
   target.closest("tr")?.classList.add("here");
-  target.scrollIntoView({ block: "center" });
+  target.scrollIntoView({ block: target.matches("section") ? "start" : "center" });
 }
