@@ -173,7 +173,7 @@ fn attributes_and_sizes_are_those_of_sysfs() {
 fn each_guest_of_a_scenario_leaves_a_recording() {
     let mut guests = [Guest::fork(), Guest::fork()];
     let recordings = ["", "-2"].map(|number| {
-        let title = format!("{}{number}", guests[0].title());
+        let title = format!("{}::{}{number}", env!("CARGO_PKG_NAME"), guests[0].title());
         mdlab::evidence(&guests[0].recording().machine, &title).unwrap().join("recording.json")
     });
     // Of an earlier run.
