@@ -47,6 +47,7 @@ fn answer(machine: &mut Machine, request: Request) -> Result<Reply, Failure> {
         Request::Await { path, text, limit_ms } => {
             settle::wait_for(machine, &path, text.trim(), Duration::from_millis(limit_ms))
         }
+        Request::Empty { path } => Ok(Reply::Written(empty(&path))),
         Request::Put { path, offset, bytes } => Ok(Reply::Written(put(&path, offset, &bytes))),
         Request::Write { path, text } => Ok(Reply::Written(write(&path, &text))),
         Request::Read { path, offset, length } => observe::read(&path, offset, length).map(Reply::Read),
@@ -68,6 +69,12 @@ fn differ(seed: u64) -> Result<Reply, Failure> {
 
 fn ready() -> Result<Reply, Failure> {
     observe::taint().map(|taint| Reply::Ready { taint })
+}
+
+/// Makes a file that holds nothing; a program may come into it.
+fn empty(path: &str) -> Result<(), i32> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o755).open(path);
+    file.map(drop).map_err(errno)
 }
 
 /// Writes into a file, which is made if need be; a program may be run.

@@ -55,6 +55,11 @@ pub enum Request {
         /// Bound in virtual time, in milliseconds.
         limit_ms: u64,
     },
+    /// Make a file that holds nothing, or empty the one that is there. Answered by [`Reply::Written`].
+    Empty {
+        /// Its path; the folder must exist.
+        path: String,
+    },
     /// Write bytes into a file at an offset, which is made if it is not there. Answered by [`Reply::Written`].
     Put {
         /// Its path; the folder must exist.

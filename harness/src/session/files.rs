@@ -73,8 +73,10 @@ impl Session {
         Ok(nodes)
     }
 
-    /// Makes a file, which may be a program; the folder must exist.
+    /// Makes a file, which may be a program, of these bytes and no others; the folder must exist.
     pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let reply = self.ask(Request::Empty { path: path.to_owned() })?;
+        self.written(&format!("write to `{path}`"), &reply)?;
         self.put_at(path, 0, bytes)
     }
 
