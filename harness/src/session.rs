@@ -45,6 +45,8 @@ pub struct Session {
     watch: Watch,
     /// A task that is known to hang by the end.
     hanging: Option<String>,
+    /// Nothing can be said to the guest any more.
+    gone: bool,
     trace: bool,
     hesitate: Option<Box<dyn FnMut() + Send>>,
     /// All that is said, if anybody wants to have it.
@@ -64,6 +66,7 @@ impl Session {
             running: None,
             watch: Watch::new(0),
             hanging: None,
+            gone: false,
             trace: true,
             hesitate: None,
             conversation,
@@ -110,13 +113,14 @@ impl Session {
 
     /// Attaches files of `bytes` bytes to the next `count` loop devices, and returns their nodes.
     pub fn attach(&mut self, count: u32, bytes: u64) -> Result<Vec<String>, Failure> {
+        let before = self.events.len();
         let nodes = match self.ask(Request::Attach { count, bytes })? {
             Reply::Attached(nodes) => nodes,
             other => return Err(self.unexpected("attach loop devices", &other)),
         };
         self.disks.extend(nodes.iter().map(|node| (node.clone(), bytes)));
         // What loop devices do when they are attached is not md's doing, and belongs to no step.
-        self.events.clear();
+        self.events.truncate(before);
         Ok(nodes)
     }
 
@@ -262,6 +266,16 @@ impl Session {
         self.commands.iter().find(|command| command.exit.is_some())
     }
 
+    /// What was recorded since the last step ended.
+    pub(crate) fn unended(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Whether nothing can be said to the guest any more: it has ended, or has said too much.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// The end of what the kernel has printed on its console since the fork.
     pub fn console(&self) -> String {
         self.fork.console()
@@ -307,6 +321,8 @@ impl Session {
                 (reply, _) => return Ok(reply),
             }
             if self.recorded > MAX_RECORDED {
+                // It waits to be told to go on.
+                self.gone = true;
                 let limit = MAX_RECORDED >> 20;
                 return Err(
                     self.failure(Class::Tool, format!("expected a step to record at most {limit} MiB, got more"))
@@ -324,7 +340,9 @@ impl Session {
         if let Some(conversation) = &mut self.conversation {
             conversation.said(&bytes);
         }
-        self.fork.answer(bytes).map_err(|error| self.enrich(error))
+        let answered = self.fork.answer(bytes);
+        self.gone |= answered.is_err();
+        answered.map_err(|error| self.enrich(error))
     }
 
     /// What the guest says next, and how many bytes it took.
@@ -335,6 +353,7 @@ impl Session {
             (Some(conversation), Err(error)) => conversation.ended(&error.message, self.fork.console()),
             (None, _) => {}
         }
+        self.gone |= received.is_err();
         let bytes = received.map_err(|error| self.enrich(error))?;
         let reply = decode(&bytes);
         let reply = reply.map_err(|error| self.failure(Class::Infra, format!("understand the guest: {error}")))?;

@@ -65,6 +65,56 @@ fn what_was_typed_is_a_scenario() {
     assert!(run.status.success() && printed(&run).contains("\n1 pass in "), "{}", printed(&run));
 }
 
+/// The machine is well, and what was typed is not lost.
+#[test]
+fn what_cannot_be_run_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
+    write("script", b"#!/bin/bash\necho never\n");
+    write("dies", b"#!/bin/sh\nkill -9 $$\n");
+    write("empty", b"");
+    let lines: [&[u8]; 12] = [
+        b"mdamd --stop /dev/md0",
+        b"/tmp/script",
+        b"ls \xff",
+        b"umask",
+        b"wc -c /tmp/empty",
+        b"/tmp/dies",
+        b"mdadm --create /dev/md0 --assume-clean --level 1 --raid-devices 2 /dev/loop0 /dev/loop1",
+        b"cd /sys/block/md0/md",
+        b"echo 0 > sync_max && echo check > sync_action",
+        b".wait",
+        b"echo max > sync_max",
+        b".wait",
+    ];
+    write("typed", &lines.join(&b'\n'));
+    let mut shell = mdlab(folder.path());
+    shell.args(["shell", "--record", "goes_on", "--put", "script:/tmp/script", "--put", "empty:/tmp/empty"]);
+    shell.args(["--put", "dies:/tmp/dies"]);
+    // Of a machine that did not boot.
+    std::fs::create_dir(folder.path().join("goes_on")).unwrap();
+    let shell = shell.stdin(File::open(folder.path().join("typed")).unwrap()).output().unwrap();
+    let told = printed(&shell);
+    assert!(shell.status.success(), "{told}");
+    for said in [
+        "find the program `mdamd`: not in PATH",
+        "execute `/tmp/script`: ENOENT",
+        "this line is no text in UTF-8, and was not run",
+        "\n0022\n",
+        "\n0 /tmp/empty\n",
+        "killed by SIGKILL\n",
+        "the guest did not settle within 60 s of virtual time",
+        "    kernel: md: md0: data-check done.\n",
+        "no scenario takes this for well, leave it out: /tmp/dies (killed by SIGKILL)\n",
+        "the scenario `goes_on` is written: ",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let source = std::fs::read_to_string(folder.path().join("goes_on/scenario.rs")).unwrap();
+    assert_eq!(source.matches("guest.step(").count(), 7, "{source}");
+    assert_eq!(source.matches("g.wait_idle()").count(), 1, "{source}");
+}
+
 #[test]
 fn a_shell_ends_with_its_machine() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,7 +124,7 @@ fn a_shell_ends_with_its_machine() {
     assert!(!printed(&shell).contains("not run"), "{}", printed(&shell));
 
     // Nothing that was there is written over, and nothing is booted for what makes no sense.
-    std::fs::create_dir(folder.path().join("there")).unwrap();
+    std::fs::create_dir_all(folder.path().join("there/something")).unwrap();
     for (arguments, expected) in [
         (&["--record", "there"][..], "make the folder `there` for what is typed: File exists"),
         (&["--record", "No Name"], "expected the name of a function, such as `loses_a_disk`"),

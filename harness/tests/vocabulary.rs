@@ -170,6 +170,36 @@ fn attributes_and_sizes_are_those_of_sysfs() {
 }
 
 #[test]
+fn a_file_holds_what_was_put_last() {
+    let mut guest = Guest::fork();
+    for (bytes, length) in [(&b"longer"[..], 6), (b"it", 2), (b"", 0)] {
+        guest.put("/tmp/file", bytes);
+        guest.step("look", |guest| guest.run(&format!("sh -c 'test $(wc -c < /tmp/file) = {length}'")));
+    }
+}
+
+#[test]
+fn what_came_before_disks_in_a_step_is_kept() {
+    let mut guest = Guest::fork();
+    guest.step("both", |guest| {
+        guest.run("sh -c 'echo it was said > /dev/kmsg'");
+        guest.loops(1, mib(4));
+    });
+    let events = format!("{:?}", guest.recording().steps[0].events);
+    assert!(events.contains("it was said") && !events.contains("loop0"), "{events}");
+}
+
+#[test]
+fn a_question_about_the_machine_is_part_of_no_step() {
+    let mut guest = Guest::fork();
+    assert_eq!(guest.lacks(Need::MdModule), None);
+    guest.step("run", |guest| guest.run("true"));
+    let step = guest.recording().steps.iter().find(|step| !step.given).unwrap();
+    assert_eq!(step.commands.len(), 1, "{:?}", step.commands);
+    assert!(!format!("{:?}", step.events).contains("initstate"));
+}
+
+#[test]
 fn each_guest_of_a_scenario_leaves_a_recording() {
     let mut guests = [Guest::fork(), Guest::fork()];
     let recordings = ["", "-2"].map(|number| {

@@ -171,7 +171,11 @@ impl Child {
     fn executed(&mut self) -> Result<(), Failure> {
         let mut number = [0; 4];
         match self.error.read(&mut number) {
-            Ok(4) => Err(Errno::from_raw(i32::from_ne_bytes(number))).attempt(|| format!("execute `{}`", self.name)),
+            // What was asked for cannot be run: a script without `#!`, or for an interpreter that is not there.
+            Ok(4) => {
+                let error = Errno::from_raw(i32::from_ne_bytes(number));
+                Err(Failure::refuse(format!("execute `{}`", self.name), error.to_string()))
+            }
             _ => Ok(()),
         }
     }

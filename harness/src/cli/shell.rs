@@ -3,6 +3,8 @@
 mod line;
 mod record;
 
+use std::io::ErrorKind;
+
 use clap::Args;
 use mdlab_protocol::{Exit, What};
 use rustyline::DefaultEditor;
@@ -13,7 +15,7 @@ use super::progress::{complain, telling};
 use super::put::Put;
 use super::{Machine, print};
 use crate::channel::Channel;
-use crate::failure::{Class, Failure};
+use crate::failure::Failure;
 use crate::laboratory::Laboratory;
 use crate::printable::printable;
 use crate::redaction::Redaction;
@@ -69,13 +71,14 @@ impl Shell {
         for (guest, bytes) in &files {
             session.put(guest, bytes)?;
         }
-        let mut prompt = Prompt { shell: self, session, folder: None, record, last: None, gone: false };
+        let mut prompt = Prompt { shell: self, session, folder: None, record, last: None };
         print(&format!(
             "{}; {} disks; .help lists what there is beside commands\n",
             laboratory.machine(),
             self.disks.disks
         ))?;
-        prompt.converse()
+        let conversed = prompt.converse();
+        conversed.and(prompt.end())
     }
 }
 
@@ -86,10 +89,8 @@ struct Prompt<'a> {
     /// Where `cd` has led.
     folder: Option<String>,
     record: Option<Record>,
-    /// What has gone wrong last; it decides how the shell ends.
+    /// What has gone wrong last.
     last: Option<Failure>,
-    /// The machine has nothing to say any more.
-    gone: bool,
 }
 
 impl Prompt<'_> {
@@ -100,48 +101,57 @@ impl Prompt<'_> {
             let typed = match editor.readline(PROMPT) {
                 Ok(typed) => typed,
                 Err(ReadlineError::Interrupted) => continue,
-                Err(ReadlineError::Eof) => break,
+                Err(ReadlineError::Eof) => return Ok(()),
+                Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                    complain("this line is no text in UTF-8, and was not run");
+                    continue;
+                }
                 Err(error) => return Err(failed(error)),
             };
             // A line without a place in it is a line all the same.
             let _ = editor.add_history_entry(&typed);
             match Line::read(&typed, self.folder.as_deref()) {
                 Ok(Line::Nothing) => {}
-                Ok(Line::Quit) => break,
+                Ok(Line::Quit) => return Ok(()),
                 Ok(Line::Help) => print(HELP)?,
                 Ok(Line::Story) => print(&Story::raw(self.session.recording()).last_step())?,
                 Ok(Line::Show(channel)) => self.show(channel)?,
                 Ok(Line::Folder(folder)) => self.folder = folder,
-                Ok(Line::Wait) => self.step("wait", |session| session.settle(true))?,
+                Ok(Line::Wait) => {
+                    let did = self.session.settle(true);
+                    // A wait that was too long is none that a scenario could hold to.
+                    let is_step = did.is_ok();
+                    self.step("wait", did, is_step)?;
+                }
                 Ok(Line::Run(argv)) => self.run(&argv, &typed)?,
                 Err(why) => complain(&why),
             }
-            if self.gone {
-                break;
+            if self.session.is_gone() {
+                return Ok(());
             }
         }
-        self.end()
     }
 
     fn run(&mut self, argv: &[String], typed: &str) -> Result<(), Failure> {
         let answer = self.shell.stdin.clone();
         let label = typed.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        self.step(&label, |session| {
-            let command = session.run(argv, Some(&answer))?;
+        let did = self.session.run(argv, Some(&answer)).and_then(|command| {
             let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
             let ending = if command.exit == Some(Exit::Status(0)) { String::new() } else { command.ending() + "\n" };
             print(&(printable(&String::from_utf8_lossy(&said)).into_owned() + &ending))
-        })
+        });
+        // What could not be run, a program misspelt, has done nothing.
+        let ran = self.session.stray().is_some();
+        self.step(&label, did, ran)
     }
 
-    /// Does something as a step, and shows what the kernel said meanwhile.
-    fn step(&mut self, label: &str, act: impl FnOnce(&mut Session) -> Result<(), Failure>) -> Result<(), Failure> {
+    /// Makes what was done a step, if it was, and shows what the kernel said meanwhile.
+    fn step(&mut self, label: &str, did: Result<(), Failure>, is_step: bool) -> Result<(), Failure> {
         let before = self.session.recording().steps.len();
-        let did = act(&mut self.session);
-        // A command that did not end has left something to see; a kernel that failed has not.
-        self.gone = did.as_ref().is_err_and(|failure| !matches!(failure.class, Class::Tool | Class::Usage));
-        let ended = if self.gone { Ok(()) } else { self.session.end_step(label).map(drop) };
-        for event in self.session.evidence(label, false).steps.iter().skip(before).flat_map(|step| &step.events) {
+        let ends = is_step && !self.session.is_gone();
+        let ended = if ends { self.session.end_step(label).map(drop) } else { Ok(()) };
+        let steps = self.session.recording().steps.iter().skip(before);
+        for event in steps.flat_map(|step| &step.events).chain(self.session.unended()) {
             if let What::Kernel(message) = &event.what {
                 let text = printable(&message.text).replace('\n', "\n            ");
                 print(&format!("{KERNEL}    kernel: {text}{KERNEL:#}\n"))?;
@@ -164,17 +174,21 @@ impl Prompt<'_> {
         print(&render(steps.len())[before.len()..])
     }
 
+    /// Whatever was typed is kept, and the kernel has the last word.
     fn end(&mut self) -> Result<(), Failure> {
         if let Some(record) = &self.record {
             let typed = record.write(self.session.recording(), &self.shell.disks, &self.shell.put)?;
             print(&typed)?;
         }
-        match self.last.take() {
-            // It has been told.
-            Some(failure) if failure.class != Class::Tool => {
-                Err(Failure::new(failure.class, format!("the shell ends as something failed: {}", failure.message)))
-            }
-            _ => self.session.end(),
+        let told =
+            |last: Failure| Failure::new(last.class, format!("the shell ends as something failed: {}", last.message));
+        match (self.last.take(), self.session.is_gone()) {
+            (Some(last), true) => Err(told(last)),
+            (None, true) => Ok(()),
+            (last, false) => self.session.end().map_err(|failure| match last {
+                Some(last) if last.message == failure.message => told(last),
+                _ => failure,
+            }),
         }
     }
 }

@@ -90,8 +90,12 @@ impl Guest {
     fn is_loaded(&mut self, module: &str) -> bool {
         // What is built in may have a folder there, for its parameters, but no state.
         let probe = ["sh", "-c", &format!("test -e /sys/module/{module}/initstate")].map(str::to_owned);
-        let outcome = self.session.run(&probe, None).map(|command| command.exit);
-        self.expect(outcome) == Some(Exit::Status(0))
+        let mut exit = None;
+        self.prepare(|guest| {
+            let outcome = guest.session.run(&probe, None).map(|command| command.exit);
+            exit = guest.expect(outcome);
+        });
+        exit == Some(Exit::Status(0))
     }
 
     fn built_in(&self, what: &str, option: &str) -> Option<String> {

@@ -18,10 +18,8 @@ pub(super) enum Line {
 
 /// What only a shell understands (dash(1)): operators, expansions, and words of its own.
 const OPERATORS: &str = "|&;<>()$`*?[]~#{}!\n";
-const WORDS: [&str; 20] = [
-    ".", ":", "[", "case", "command", "eval", "exec", "export", "for", "if", "kill", "printf", "pwd", "set", "test",
-    "trap", "type", "ulimit", "until", "while",
-];
+const WORDS: &str = ". : [ alias bg case command eval exec exit export fg for getopts hash if jobs kill local printf pwd read \
+    readonly return set shift test times trap type ulimit umask unalias unset until wait while";
 
 impl Line {
     /// Reads a line; `folder` is where commands run.
@@ -47,7 +45,9 @@ impl Line {
                 )
             }
             [first, ..] => {
-                let own = first.contains('=') || WORDS.contains(&first) || typed.contains(|c| OPERATORS.contains(c));
+                let own = first.contains('=')
+                    || WORDS.split_whitespace().any(|word| word == first)
+                    || typed.contains(|c| OPERATORS.contains(c));
                 match (own, folder) {
                     (false, None) => Self::Run(words),
                     (_, folder) => {

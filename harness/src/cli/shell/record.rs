@@ -10,6 +10,7 @@ use crate::cli::disks::Disks;
 use crate::cli::put::Put;
 use crate::failure::Failure;
 use crate::folder;
+use crate::printable::printable;
 use crate::recording::{Command, Recording, Step};
 use crate::redaction::Redaction;
 use crate::snapshot::Since;
@@ -41,8 +42,13 @@ impl Record {
     /// Makes the folder, before anything is typed that could be lost.
     pub(super) fn begin(name: &str) -> Result<Self, Failure> {
         let folder = PathBuf::from(name);
-        fs::create_dir(&folder)
-            .map_err(|error| Failure::usage(format!("make the folder `{name}` for what is typed: {error}")))?;
+        match fs::create_dir(&folder) {
+            // One that was left when a machine did not boot.
+            Err(_) if fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_none()) => {}
+            made => {
+                made.map_err(|error| Failure::usage(format!("make the folder `{name}` for what is typed: {error}")))?
+            }
+        }
         Ok(Self { name: name.into(), folder })
     }
 
@@ -63,8 +69,14 @@ impl Record {
             )?;
         }
         let name = &self.name;
+        let unwell = recording.steps.iter().flat_map(|step| &step.commands);
+        let unwell = unwell.filter(|command| !matches!(command.exit, Some(Exit::Status(_))));
+        let unwell = unwell.map(|command| {
+            format!("no scenario takes this for well, leave it out: {} ({})\n", command.line(), command.ending())
+        });
+        let unwell: String = unwell.map(|line| printable(&line).into_owned()).collect();
         Ok(format!(
-            "the scenario `{name}` is written: paste `{}` into a file of scenarios, `scenarios/FILE.rs`, and move\n\
+            "{unwell}the scenario `{name}` is written: paste `{}` into a file of scenarios, `scenarios/FILE.rs`, and move\n\
              `{}` to `scenarios/snapshots/FILE/`; then: mdlab run {name}\n",
             source.display(),
             snapshots.display()
@@ -85,13 +97,8 @@ impl Record {
         }
         text.push('\n');
         for step in steps {
-            let act = match &step.commands[..] {
-                [] => "g.wait_idle()".to_owned(),
-                [command] => run(command),
-                commands => {
-                    format!("{{ {} }}", commands.iter().map(|one| run(one) + ";").collect::<Vec<_>>().join(" "))
-                }
-            };
+            // A line is one command at the most.
+            let act = step.commands.first().map_or("g.wait_idle()".to_owned(), run);
             text.push_str(&format!("    guest.step({:?}, |g| {act});\n", step.label));
         }
         text + "\n    assert_story!(guest);\n}\n"
