@@ -31,6 +31,21 @@ fn a_step_is_debugged() {
         assert!(told.contains(said), "{said}: {told}");
     }
 
+    // Ctrl-C in gdb stops the kernel: gdb blocks no signal.
+    let mask = "shell grep SigBlk /proc/$PPID/status";
+    let found = gdb(&["runs_a_tool", "--step", "run", "--", "-batch", "-ex", mask]);
+    assert!(printed(&found).contains("SigBlk:\t0000000000000000\n"), "{}", printed(&found));
+    let machines = deep.read_dir().unwrap().flatten();
+    assert!(machines.into_iter().any(|machine| machine.path().join("elsewhere.runs_a_tool/recording.json").is_file()));
+
+    let skipped = gdb(&["asks_for_what_is_not_there"]);
+    assert_eq!(skipped.status.code(), Some(2), "{}", printed(&skipped));
+    assert!(
+        printed(&skipped).contains("`asks_for_what_is_not_there` is skipped, as shown above"),
+        "{}",
+        printed(&skipped)
+    );
+
     let nowhere = gdb(&["runs_a_tool", "--step", "walk"]);
     assert_eq!(nowhere.status.code(), Some(2), "{}", printed(&nowhere));
     assert!(

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
-use mdlab_vm::child::{End, overheard};
+use mdlab_vm::child::{End, end_with_parent, overheard};
 use nix::sys::signal::Signal;
 
 use super::interrupt::Interrupts;
@@ -20,6 +20,7 @@ use crate::failure::{Class, Failure};
 use crate::folder;
 use crate::guest::debugger;
 use crate::laboratory::Laboratory;
+use crate::outcome::{self, Outcomes, Verdict};
 use crate::snapshot::IGNORED;
 use symbols::Symbols;
 
@@ -52,6 +53,9 @@ pub(super) struct Gdb {
 /// How long a scenario may take with somebody at the debugger: for ever, so to speak.
 const LIMIT: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// The longest line that may be one of those that are waited for.
+const LONGEST: usize = 64 << 10;
+
 impl Gdb {
     pub(super) fn run(&self) -> Result<(), Failure> {
         if Command::new("gdb").arg("--version").output().is_err() {
@@ -67,30 +71,52 @@ impl Gdb {
         let socket = PathBuf::from(format!("/proc/{}/fd/{}/gdb", std::process::id(), opened.as_raw_fd()));
         let mut command = Command::new(&scenario.program);
         command.args(["--exact", &scenario.name, "--nocapture"]).current_dir(&scenario.folder);
-        command.env("CARGO_MANIFEST_DIR", &scenario.folder).envs(environment(&choice)?);
+        command.env("CARGO_MANIFEST_DIR", &scenario.folder).env("CARGO_PKG_NAME", &scenario.package);
+        let outcomes = Outcomes::open()?;
+        command.envs(environment(&choice)?).env(outcome::OUTCOMES, outcomes.path());
         // The clock may jump where gdb stops it: what comes then proves nothing.
         command.env(IGNORED, "1");
         command.env(debugger::SOCKET, &socket).env(debugger::STEP, self.step.as_deref().unwrap_or_default());
 
-        let (mut said, mut stopped) = (String::new(), None);
+        let interrupts = Interrupts::heed()?;
+        let (mut line, mut passed, mut stopped) = (Vec::new(), Vec::new(), None);
         let mut heard = |bytes: &[u8]| {
-            said.push_str(&String::from_utf8_lossy(bytes));
-            let line = said.lines().find_map(|line| line.strip_prefix(debugger::STOPPED));
-            if let Some(step) = line.filter(|_| stopped.is_none() && said.ends_with('\n')) {
-                complain(&format!("`{}` is before {step}; `continue` has it go on", scenario.name));
-                stopped = Some(self.attach(&socket, &symbols));
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                line.extend_from_slice(piece);
+                if !piece.ends_with(b"\n") && line.len() < LONGEST {
+                    break;
+                }
+                let said = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if let Some(step) = said.strip_prefix(debugger::PASSED) {
+                    passed.push(step.to_owned());
+                } else if let (Some(step), None) = (said.strip_prefix(debugger::STOPPED), &stopped) {
+                    complain(&format!("`{}` is before {step}; `continue` has it go on", scenario.name));
+                    stopped = Some(self.attach(&socket, &symbols, &interrupts));
+                }
+                line.clear();
             }
         };
-        let interrupts = Interrupts::heed()?;
         let ran = overheard(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL, &mut heard);
-        let (end, _, text) = ran.map_err(|error| Failure::infra(format!("run `{}`: {error}", self.scenario)))?;
+        let (end, status, text) = ran.map_err(|error| Failure::infra(format!("run `{}`: {error}", self.scenario)))?;
         print(&text)?;
         match (stopped, end) {
             (None, End::Itself) => {
                 let step = self.step.as_ref().map_or("a step".to_owned(), |step| format!("a step `{step}`"));
-                let steps: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(debugger::PASSED)).collect();
-                let text = format!("`{}` ended, and never came to {step}; it has {}", scenario.name, steps.join(", "));
-                Err(Failure::usage(text))
+                let outcome = outcomes.read().into_iter().next();
+                Err(match outcome.and_then(|outcome| outcome.verdict) {
+                    Some(Verdict::Skip) => Failure::usage(format!("`{}` is skipped, as shown above", scenario.name)),
+                    Some(Verdict::Fail(class)) => Failure::new(
+                        class,
+                        format!("`{}` failed before it came to {step}, as shown above", scenario.name),
+                    ),
+                    _ if !status.success() => {
+                        Failure::infra(format!("`{}` ended before it came to {step}: {status}", scenario.name))
+                    }
+                    _ => {
+                        let has = passed.join(", ");
+                        Failure::usage(format!("`{}` ended, and never came to {step}; it has {has}", scenario.name))
+                    }
+                })
             }
             (Some(gdb), End::Itself) => {
                 gdb?;
@@ -100,13 +126,16 @@ impl Gdb {
         }
     }
 
-    /// Runs gdb to its end. Signals from the terminal are its own business.
-    fn attach(&self, socket: &Path, symbols: &Symbols) -> Result<(), Failure> {
+    /// Runs gdb to its end. Ctrl-C is its own business: it stops the kernel.
+    fn attach(&self, socket: &Path, symbols: &Symbols, interrupts: &Interrupts) -> Result<(), Failure> {
         let mut command = Command::new("gdb");
+        end_with_parent(&mut command, Signal::SIGTERM);
         command.args(["--quiet", "--nx", "-iex", "set confirm off", "-iex", "set architecture i386:x86-64"]);
         command.args(symbols.commands().iter().flat_map(|line| ["-ex", line]));
         command.arg("-ex").arg(format!("target remote {}", socket.display())).args(&self.options);
-        let status = command.status().map_err(|error| Failure::infra(format!("run gdb: {error}")))?;
+        let status = command.status();
+        interrupts.forget_typed();
+        let status = status.map_err(|error| Failure::infra(format!("run gdb: {error}")))?;
         match status.success() {
             true => Ok(()),
             false => Err(Failure::infra(format!("gdb ended with {status}"))),

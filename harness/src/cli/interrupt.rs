@@ -52,6 +52,16 @@ impl Interrupts {
         let signal = Signal::try_from(info.ssi_signo as i32).ok()?;
         Some(Interrupt { signal, to_all: info.ssi_code == libc::SI_KERNEL })
     }
+
+    /// Forgets Ctrl-C that was typed for somebody else in the foreground.
+    pub(super) fn forget_typed(&self) {
+        let typed = |one: &Interrupt| one.signal == Signal::SIGINT && one.to_all;
+        let others: Vec<Interrupt> = std::iter::from_fn(|| self.next()).filter(|one| !typed(one)).collect();
+        // Blocked as they are, they come again to whoever asks next.
+        for other in others {
+            let _ = raise(other.signal);
+        }
+    }
 }
 
 /// Whether whoever started this process has it ignore a signal, as nohup does with SIGHUP. Blocked, it would come all the same.
@@ -84,5 +94,32 @@ impl Interrupt {
         let _ = raise(self.signal);
         // The first process of a container does not die of it (pid_namespaces(7)): it ends as a shell would say that it did.
         std::process::exit(128 + self.signal as i32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel does, for a terminal or for somebody else.
+    fn send(signal: Signal, code: i32) {
+        // SAFETY: the call reads one `siginfo_t`, all zeros but for what is set; to this very thread it may say what it likes.
+        let sent = unsafe {
+            let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed().assume_init();
+            (info.si_signo, info.si_code) = (signal as i32, code);
+            let (process, thread) = (libc::getpid(), libc::gettid());
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal as i32, &info)
+        };
+        assert_eq!(sent, 0);
+    }
+
+    #[test]
+    fn what_was_typed_for_somebody_else_is_forgotten() {
+        let interrupts = Interrupts::heed().unwrap();
+        send(Signal::SIGINT, libc::SI_KERNEL);
+        send(Signal::SIGTERM, libc::SI_TKILL);
+        interrupts.forget_typed();
+        assert_eq!(interrupts.next().map(|one| one.signal), Some(Signal::SIGTERM));
+        assert_eq!(interrupts.next(), None);
     }
 }
