@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::pack::few;
 use crate::recording::{MachineId, Recording};
 
 /// The variable that names a folder in which every guest leaves its conversation.
 pub(crate) const CONVERSATIONS: &str = "MDLAB_CONVERSATIONS";
+
+/// The most messages of a conversation: a scenario has some hundreds.
+const MOST: usize = 1 << 20;
 
 /// A conversation, and with whom it was.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +28,7 @@ pub(crate) struct Conversation {
     /// What the machine was made of, a line each.
     pub(crate) recipe: String,
     /// The guest speaks first; then they take turns.
+    #[serde(deserialize_with = "few::<_, _, MOST>")]
     messages: Vec<Vec<u8>>,
     /// Why the guest said no more, where it was its turn; and what its console ended with.
     end: Option<(String, String)>,

@@ -1,12 +1,15 @@
 //! A run in one file: what it was run on, what was said, what came of it.
 
+use std::fmt::Formatter;
 use std::io::{Read, Write};
+use std::marker::PhantomData;
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::conversation::Conversation;
 use crate::failure::Failure;
@@ -27,6 +30,7 @@ pub(crate) struct Pack {
     outcome: String,
     /// The guest's PID 1.
     pub(crate) agent: Vec<u8>,
+    #[serde(deserialize_with = "few::<_, _, 64>")]
     pub(crate) guests: Vec<Packed>,
 }
 
@@ -83,6 +87,32 @@ impl Pack {
     }
 }
 
+/// Reads a list of so many things at the most. The empty ones of a stranger's file would take a byte there, and many in memory.
+pub(crate) fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
+    file: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Few<T, const MOST: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Few<T, MOST> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut Formatter) -> std::fmt::Result {
+            write!(f, "a list of at most {MOST}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(one) = seq.next_element()? {
+                if all.len() == MOST {
+                    return Err(A::Error::custom(format!("expected at most {MOST} in a list, there are more")));
+                }
+                all.push(one);
+            }
+            Ok(all)
+        }
+    }
+    file.deserialize_seq(Few::<T, MOST>(PhantomData))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +139,16 @@ mod tests {
         assert!(
             read(b"\x7fELF").is_err_and(|why| why.contains("got `\\u{7f}ELF`; `mdlab pack` writes what is expected"))
         );
+    }
+
+    #[test]
+    fn a_list_of_nothing_takes_no_memory() {
+        #[derive(Deserialize)]
+        struct List(#[serde(deserialize_with = "few::<_, _, 3>")] Vec<Vec<u8>>);
+        let read =
+            |list: &[&[u8]]| postcard::from_bytes::<List>(&postcard::to_stdvec(list).unwrap()).map(|list| list.0);
+        assert_eq!(read(&[b"a", b"", b"c"]).unwrap(), [&b"a"[..], b"", b"c"]);
+        assert!(read(&[b"", b"", b"", b""]).is_err());
     }
 
     #[test]

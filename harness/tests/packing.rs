@@ -102,6 +102,12 @@ fn what_differs_is_told() {
     assert!(told.contains("it is not the same as when it was packed, message "), "{told}");
     assert!(told.contains(", after `tool`: record 1\n  expected: hello\n  got:      hullo\n"), "{told}");
 
+    // Nobody left anything: that is told, and how it ended.
+    let mut killed = mdlab(mail.here.path());
+    let killed = killed.args(["pack", "may_be_killed"]).env("KILLED_BY", "KILL").output().unwrap();
+    assert_eq!(killed.status.code(), Some(6), "{}", printed(&killed));
+    assert!(printed(&killed).contains("`may_be_killed` left nothing to pack: signal: 9"), "{}", printed(&killed));
+
     let (status, told) = mail.replay("nothing.mdlab");
     assert_eq!((status, told.contains("read `nothing.mdlab`: No such file or directory")), (Some(2), true), "{told}");
     for (arguments, expected) in [

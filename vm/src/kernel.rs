@@ -169,7 +169,7 @@ impl Kernel {
     }
 
     /// Names it and its modules, so that another kernel has another name.
-    pub(crate) fn identity(&self) -> &str {
+    pub fn identity(&self) -> &str {
         &self.identity
     }
 

@@ -37,9 +37,12 @@ fn shown(call: &Syscall, redaction: &Redaction) -> i64 {
 
 /// What a call returned: a number, or the name of an error.
 fn result(result: i64) -> String {
-    match i32::try_from(-result) {
+    // A stranger's pack may have any number.
+    match result.checked_neg().map(i32::try_from) {
         // The kernel's errors are the last 4095 numbers below zero (include/linux/err.h).
-        Ok(error @ 1..4096) if Errno::from_raw(error) != Errno::UnknownErrno => format!("{:?}", Errno::from_raw(error)),
+        Some(Ok(error @ 1..4096)) if Errno::from_raw(error) != Errno::UnknownErrno => {
+            format!("{:?}", Errno::from_raw(error))
+        }
         _ => result.to_string(),
     }
 }
@@ -113,5 +116,6 @@ mod tests {
         let write = Syscall { name: "write".into(), ..read(many, 34) };
         assert!(line(&write, &redaction).ends_with(" = 34"));
         assert!(line(&read(many, -5), &redaction).ends_with(" = EIO"));
+        assert!(line(&read(many, i64::MIN), &redaction).ends_with(" = -9223372036854775808"));
     }
 }

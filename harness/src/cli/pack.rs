@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mdlab_vm::{AccelChoice, Cache};
+use mdlab_vm::{AccelChoice, Cache, Digest};
 
-use super::attempt::{Attempt, Ran};
+use super::attempt::{Attempt, Ran, first_line};
 use super::interrupt::Interrupts;
 use super::progress::telling;
 use super::scenarios::{Workspace, environment, only, part};
@@ -65,9 +65,12 @@ impl PackUp {
         let guests = Conversation::all(folder.path())?;
         let ended = match ran {
             Ran::Skipped(reason) => return Err(Failure::usage(format!("`{}` is skipped: {reason}", scenario.name))),
+            Ran::Badly(class, text, _) if guests.is_empty() => {
+                return Err(Failure::new(class, format!("`{}` left nothing to pack: {text}", scenario.name)));
+            }
             _ if guests.is_empty() => return Err(Failure::usage(format!("`{}` has no guest", scenario.name))),
             Ran::Well(_) => "it passes".to_owned(),
-            Ran::Badly(class, ..) => format!("{class}: {}", first_line(outcome.message.as_deref().unwrap_or_default())),
+            Ran::Badly(class, text, _) => format!("{class}: {}", first_line(class, &text)),
         };
         let said: usize = guests.iter().map(Conversation::bytes).sum();
         let guests = guests.into_iter().map(|guest| self.packed(guest)).collect::<Result<_, _>>()?;
@@ -80,11 +83,16 @@ impl PackUp {
     }
 
     fn packed(&self, conversation: Conversation) -> Result<Packed, Failure> {
+        ran_with(&conversation.recipe, &format!("agent {}", Digest::of(AGENT)))?;
         if conversation.kernel.starts_with("debian:") && !self.whole {
             let own = conversation.mdadm.strip_prefix("file:");
             let own =
                 own.map(|path| std::fs::read(path).map_err(|error| Failure::usage(format!("read `{path}`: {error}"))));
-            return Ok(Packed { mdadm: own.transpose()?, conversation, whole: None });
+            let mdadm = own.transpose()?;
+            if let Some(bytes) = &mdadm {
+                ran_with(&conversation.recipe, &format!("mdadm {}", Digest::of(bytes)))?;
+            }
+            return Ok(Packed { mdadm, conversation, whole: None });
         }
         let refuse = |error: String| Failure::usage(error);
         let kernel = conversation.kernel.parse().map_err(refuse)?;
@@ -92,16 +100,35 @@ impl PackUp {
         let choice = Choice::new(Some(kernel), Some(mdadm), None, None)?;
         let cache = Cache::open()?;
         let (kernel, userland) = Laboratory::fetch(&cache, &choice, &mut telling())?;
+        ran_with(&conversation.recipe, &format!("kernel {}\n{}", kernel.identity(), userland.ingredients()?))?;
         let whole = Some((kernel.image()?, userland.ram_disk(&cache, &kernel)?.build()?));
         Ok(Packed { conversation, mdadm: None, whole })
     }
+}
+
+/// Refuses to pack what is not what ran: something was built anew since, or this mdlab is not the scenarios' own.
+fn ran_with(recipe: &str, here: &str) -> Result<(), Failure> {
+    let Some(other) = here.lines().find(|line| !recipe.lines().any(|known| known == *line)) else {
+        return Ok(());
+    };
+    let what = other.split(' ').next().unwrap_or_default();
+    let text = "pack it again once nothing is built anew, with the mdlab that its workspace builds";
+    Err(Failure::usage(format!("it ran with another {what} than would be packed now: {text}")))
 }
 
 fn without_evidence(message: &str) -> String {
     message.lines().filter(|line| !line.starts_with("  evidence: ")).collect::<Vec<_>>().join("\n")
 }
 
-fn first_line(text: &str) -> &str {
-    let line = text.lines().next().unwrap_or_default();
-    line.split_once(": ").map_or(line, |(_, rest)| rest)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_run_is_not_packed() {
+        let recipe = "qemu 7.2\nkernel a\nagent b\nmdadm c";
+        assert!(ran_with(recipe, "kernel a\nagent b").is_ok());
+        let refused = ran_with(recipe, "kernel a\nagent x").unwrap_err().to_string();
+        assert!(refused.contains("it ran with another agent than would be packed now"), "{refused}");
+    }
 }

@@ -33,6 +33,16 @@ impl Replay {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let pack = Pack::read(&self.file)?;
         let outcome = pack.outcome()?;
+        if !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Fail(_))) {
+            let text = format!("expected `{}` to have passed or failed, it has neither", outcome.scenario);
+            return Err(Failure::usage(format!("read `{}`: {text}", self.file.display())));
+        }
+        if pack.guests.is_empty() {
+            return Err(Failure::usage(format!(
+                "read `{}`: expected a guest at least, it has none",
+                self.file.display()
+            )));
+        }
         for (number, guest) in (1..).zip(&pack.guests) {
             let kept = machine(guest, &pack)?;
             if !is_quiet() {
@@ -75,7 +85,11 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
         let folder = folder::scratch()?;
         let path = folder.path().join("bzImage");
         folder::write_whole(&path, image)?;
-        return Laboratory::of_files(&cache, id, &path, ram_disk, &mut telling());
+        let laboratory = Laboratory::of_files(&cache, id, &path, ram_disk, &mut telling())?;
+        // Of the rest only the names are others here: it is in the pack.
+        let (qemu, _) = differing(&conversation.recipe, laboratory.recipe());
+        warn_of(&qemu);
+        return Ok(laboratory);
     }
     let refuse = |error: String| Failure::usage(format!("read the pack: {error}"));
     let (folder, mut notice) = (folder::scratch()?, telling());
@@ -100,37 +114,57 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
     let choice = Choice::new(Some(kernel.clone()), Some(tool), None, None)?;
     let kernel = Kernel::find(&kernel, &cache, &mut notice)?;
     let laboratory = Laboratory::of_parts(&cache, &choice, (&kernel, &userland), &mut notice)?;
-    let differing = differing(&conversation.recipe, laboratory.recipe());
-    if !differing.is_empty() {
-        let (hard, soft): (Vec<_>, Vec<_>) = differing.into_iter().partition(|line| !line[2..].starts_with("qemu "));
-        if !soft.is_empty() {
-            complain(&format!(
-                "QEMU is not the one with which it was packed, and may be why something differs:\n{}",
-                printable(&soft.join("\n"))
-            ));
-        }
-        if !hard.is_empty() {
-            let text = "this is not the machine on which it ran: `mdlab pack --whole` packs that as well";
-            return Err(Failure::infra(format!("{text}; packed (-) and here (+):\n{}", hard.join("\n"))));
-        }
+    let (qemu, others) = differing(&conversation.recipe, laboratory.recipe());
+    warn_of(&qemu);
+    if !others.is_empty() {
+        let text = format!(
+            "this is not the machine on which mdlab {} packed it: `mdlab pack --whole` packs that as well",
+            pack.mdlab
+        );
+        return Err(Failure::infra(format!("{text}; packed (-) and here (+):\n{}", others.join("\n"))));
     }
     Ok(laboratory)
 }
 
-/// The lines that one recipe has and another has not.
-fn differing(packed: &str, here: &str) -> Vec<String> {
+/// Says that QEMU is another one, if it is.
+fn warn_of(qemu: &[String]) {
+    if !qemu.is_empty() {
+        let text = "QEMU is not the one with which it was packed, and may be why something differs";
+        complain(&format!("{text}:\n{}", printable(&qemu.join("\n"))));
+    }
+}
+
+/// The lines that one recipe has and another has not: those of QEMU, and the others.
+fn differing(packed: &str, here: &str) -> (Vec<String>, Vec<String>) {
     let lacks = |text: &str, line: &str| !text.lines().any(|other| other == line);
     let gone = packed.lines().filter(|line| lacks(here, line)).map(|line| format!("- {line}"));
-    gone.chain(here.lines().filter(|line| lacks(packed, line)).map(|line| format!("+ {line}"))).collect()
+    let new = here.lines().filter(|line| lacks(packed, line)).map(|line| format!("+ {line}"));
+    gone.chain(new).partition(|line| line[2..].starts_with("qemu "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn a_pack_of_nothing_does_not_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pack");
+        let told = |verdict| {
+            let outcome = Outcome { verdict, ..Outcome::none("scenarios", "mirror") };
+            std::fs::write(&file, Pack::new(&outcome, b"", Vec::new()).unwrap().bytes().unwrap()).unwrap();
+            Replay { file: file.clone() }.run().unwrap_err().to_string()
+        };
+        assert!(told(Some(Verdict::Pass)).ends_with("expected a guest at least, it has none"));
+        assert!(told(None).ends_with("expected `mirror` to have passed or failed, it has neither"));
+    }
 
     #[test]
     fn only_lines_that_differ_are_told() {
-        assert_eq!(differing("qemu 7.2\nkernel a", "qemu 10.0\nkernel a"), ["- qemu 7.2", "+ qemu 10.0"]);
-        assert!(differing("qemu 7.2\nkernel a", "qemu 7.2\nkernel a").is_empty());
+        let lines = |lines: [&str; 2]| lines.map(str::to_owned).to_vec();
+        let (qemu, others) = differing("qemu 7.2\nkernel a\nagent b", "qemu 10.0\nkernel a\nagent c");
+        assert_eq!((qemu, others), (lines(["- qemu 7.2", "+ qemu 10.0"]), lines(["- agent b", "+ agent c"])));
+        assert_eq!(differing("qemu 7.2\nkernel a", "qemu 7.2\nkernel a"), (Vec::new(), Vec::new()));
     }
 }
