@@ -80,15 +80,20 @@ impl Need {
 /// interpreter is absolute (`/lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-2.31.so` in bullseye).
 ///
 /// Packages of merged /usr do not bring the links from `/lib` to `/usr/lib`: those are base-files'.
+///
+/// A stranger's program may name anything: nothing above `root` is looked at, and no device.
 fn resolve(root: &Path, path: &str) -> Option<PathBuf> {
     let path = path.trim_start_matches('/');
+    if path.split('/').any(|part| part == "..") {
+        return None;
+    }
     [path.to_owned(), format!("usr/{path}")].iter().find_map(|path| follow(root, root.join(path)))
 }
 
 fn follow(root: &Path, mut path: PathBuf) -> Option<PathBuf> {
     // As many as the kernel follows (MAXSYMLINKS in include/linux/namei.h).
     for _ in 0..40 {
-        let Ok(target) = fs::read_link(&path) else { return path.exists().then_some(path) };
+        let Ok(target) = fs::read_link(&path) else { return path.is_file().then_some(path) };
         path = match target.strip_prefix("/") {
             Ok(inside) => root.join(inside),
             Err(_) => path.parent()?.join(target),
@@ -146,5 +151,8 @@ mod tests {
         fs::write(root.join("usr/lib64/ld.so"), "").unwrap();
         assert_eq!(resolve(root, "/lib64/ld.so"), Some(root.join("usr/lib64/ld.so")));
         assert_eq!(resolve(root, "absent"), None);
+        for outside in ["../../../../../../dev/null", "/../../../../../../../../etc/hostname", "usr/lib64"] {
+            assert_eq!(resolve(root, outside), None, "{outside}");
+        }
     }
 }
