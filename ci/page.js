@@ -139,6 +139,11 @@
     const svg = document.querySelector(".map svg");
     const at = (part) => svg.getBoundingClientRect().left + part;
     svg.setPointerCapture = () => {};
+    const whole = maps[0].to - maps[0].from;
+    for (const [type, button] of [["pointerup", 0], ["pointerdown", 2], ["pointerup", 2]]) {
+      svg.dispatchEvent(new PointerEvent(type, { clientX: at(200), button }));
+    }
+    check(maps[0].to - maps[0].from === whole, `${what}: what was pressed elsewhere, or by another button, zooms nothing`);
     for (const [type, part] of [["pointerdown", 2], ["pointerup", 40]]) svg.dispatchEvent(new PointerEvent(type, { clientX: at(part) }));
     check(maps[0].from < maps[0].to && maps[0].from >= maps[0].first, `${what}: a drag beside the time line shows time that there is`);
     press("0");

@@ -20,6 +20,8 @@ pub(super) struct Differing {
 #[derive(Debug, PartialEq, Serialize)]
 struct Part {
     label: String,
+    /// Which of the steps of this label it is, from 0 on.
+    turn: usize,
     lines: Vec<String>,
 }
 
@@ -38,23 +40,32 @@ impl Differing {
 /// Cuts what `diff -u` shows where a step begins; `now` is the newer text.
 fn parts(unified: &str, now: &str) -> Vec<Part> {
     let headings: Vec<Option<&str>> = now.lines().map(|line| line.strip_prefix("## ")).collect();
-    let step_at = |line: usize| headings.iter().take(line).rev().find_map(|heading| *heading).unwrap_or_default();
+    let before = |line: usize, label: &str| headings.iter().take(line).filter(|known| **known == Some(label)).count();
+    let step_at = |line: usize| {
+        let label = headings.iter().take(line).rev().find_map(|heading| *heading).unwrap_or_default();
+        (label.to_owned(), before(line, label).saturating_sub(1))
+    };
     let mut parts: Vec<Part> = Vec::new();
-    let mut label = String::new();
+    // The step of a line, and how many lines of the newer text are before it.
+    let (mut step, mut passed) = (step_at(0), 0);
     // Before the first hunk both files are named.
     for line in unified.lines().skip_while(|line| !line.starts_with("@@ ")) {
         if let Some(begin) = line.strip_prefix("@@ ").and_then(first_line) {
-            label = step_at(begin).to_owned();
-        } else if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
-            label = heading.to_owned();
-            // A step of another name, or one more or less, is what differs.
-            if line.starts_with(' ') {
-                continue;
+            (step, passed) = (step_at(begin), begin.saturating_sub(1));
+        } else {
+            let is_gone = line.starts_with('-');
+            passed += usize::from(!is_gone);
+            if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
+                step = if is_gone { (heading.to_owned(), before(passed, heading)) } else { step_at(passed) };
+                // A step of another name, or one more or less, is what differs.
+                if line.starts_with(' ') {
+                    continue;
+                }
             }
         }
         match parts.last_mut() {
-            Some(part) if part.label == label => part.lines.push(line.to_owned()),
-            _ => parts.push(Part { label: label.clone(), lines: vec![line.to_owned()] }),
+            Some(part) if part.label == step.0 && part.turn == step.1 => part.lines.push(line.to_owned()),
+            _ => parts.push(Part { label: step.0.clone(), turn: step.1, lines: vec![line.to_owned()] }),
         }
     }
     // Context of a neighbour, which says nothing.
@@ -89,5 +100,18 @@ mod tests {
         let part = |label: &str, line: &str| (label.to_owned(), vec![line.to_owned()]);
         assert_eq!(of, [part("stop", "-## stop"), part("halt", "+## halt")]);
         assert_eq!(parts[1].lines.iter().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>(), ["+five"]);
+    }
+
+    #[test]
+    fn steps_of_one_label_are_told_apart() {
+        let held = "## stop\none\n## start\ntwo\n## stop\nthree\n";
+        let steps = |now: &str| {
+            let unified = similar::TextDiff::from_lines(held, now).unified_diff().header("held", "now").to_string();
+            parts(&unified, now).into_iter().map(|part| (part.label, part.turn)).collect::<Vec<_>>()
+        };
+        let step = |label: &str, turn: usize| (label.to_owned(), turn);
+        assert_eq!(steps(&held.replace("three", "3")), [step("stop", 1)]);
+        assert_eq!(steps(&held.replace("one", "1")), [step("stop", 0)]);
+        assert_eq!(steps(&held.replace("## stop\nthree\n", "")), [step("stop", 1)]);
     }
 }

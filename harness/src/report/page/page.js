@@ -129,7 +129,7 @@ function failures() {
   const groups = new Map();
   report.runs.forEach((run, number) => {
     if (kind(run.verdict) !== "bad") return;
-    const key = `${run.verdict} ${run.scenario}`;
+    const key = `${run.verdict} ${run.scenario} ${shortened(run.message ?? "")}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push({ ...run, number });
   });

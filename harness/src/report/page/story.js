@@ -35,10 +35,16 @@ async function showStory(run) {
   });
 }
 
+/** Whether a part of a difference is of this step: of its label, and of all that have it the same one. */
+function isOf(part, tale, number) {
+  const { label } = tale.steps[number];
+  return part.label === label && part.turn === tale.steps.slice(0, number).filter((step) => !step.given && step.label === label).length;
+}
+
 /** Where a run differs: links to the steps. */
 function placesOf(run, guests) {
   const places = guests.flatMap((tale, guest) => tale.steps.flatMap((step, number) => {
-    const differing = run.differences.filter((one) => one.guest === tale.guest && one.steps.some((part) => part.label === step.label));
+    const differing = run.differences.filter((one) => one.guest === tale.guest && one.steps.some((part) => isOf(part, tale, number)));
     const link = el("a", { href: `#run=${run.number}&at=${guest}.${number}` }, step.label);
     return differing.length ? [el("li", {}, link, `: ${differing.map((one) => one.channel).join(", ")}`)] : [];
   }));
@@ -47,9 +53,9 @@ function placesOf(run, guests) {
 
 /** Differences that belong to no step here: a step is gone, or has another name, or there is no story. */
 function looseDifferences(run, guests) {
-  const has = (guest, label) => guests.some((tale) => tale.guest === guest && tale.steps.some((step) => step.label === label));
+  const has = (guest, part) => guests.some((tale) => tale.guest === guest && tale.steps.some((_, number) => isOf(part, tale, number)));
   return run.differences.flatMap((difference) =>
-    difference.steps.filter((part) => !has(difference.guest, part.label)).map((part) => differenceOf(difference, part)));
+    difference.steps.filter((part) => !has(difference.guest, part)).map((part) => differenceOf(difference, part)));
 }
 
 function differenceOf(difference, step) {
@@ -69,7 +75,7 @@ function showTale(tale, guest, differences) {
   main.append(map.node);
   tale.steps.forEach((step, number) => {
     const differing = differences.flatMap((difference) =>
-      difference.steps.filter((part) => part.label === step.label).map((part) => differenceOf(difference, part)));
+      difference.steps.filter((part) => isOf(part, tale, number)).map((part) => differenceOf(difference, part)));
     main.append(sectionOf(step, `${guest}.${number}`, differing, map));
   });
   map.draw();

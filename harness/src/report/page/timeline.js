@@ -153,6 +153,7 @@ class TimeLine {
     }, { passive: false });
     let start = null;
     this.svg.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
       start = event.clientX;
       this.svg.setPointerCapture(event.pointerId);
     });
@@ -162,11 +163,17 @@ class TimeLine {
       const [a, b] = [this.x(this.at(start)), this.x(this.at(event.clientX))].sort((one, other) => one - other);
       this.svg.append(el("rect.drag", { x: a, y: 0, width: b - a, height: 60 }));
     });
-    this.svg.addEventListener("pointerup", (event) => {
-      const [a, b] = [this.at(start), this.at(event.clientX)].sort((one, other) => one - other);
-      const moved = Math.abs(event.clientX - start) > 4;
+    const ends = () => {
       start = null;
       this.svg.querySelector(".drag")?.remove();
+    };
+    this.svg.addEventListener("pointercancel", ends);
+    this.svg.addEventListener("pointerup", (event) => {
+      // What was pressed elsewhere, to mark a text, is none of the time line's.
+      if (start === null) return;
+      const [a, b] = [this.at(start), this.at(event.clientX)].sort((one, other) => one - other);
+      const moved = Math.abs(event.clientX - start) > 4;
+      ends();
       if (moved) this.show(a, b);
       else this.nearest(a);
     });
