@@ -7,7 +7,7 @@ use mdlab_vm::{AccelChoice, Build, Cache, Qemu};
 
 use super::progress::telling;
 use super::{Machine, print};
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 
 /// Says what this machine has and lacks, and the command that mends each lack. KVM is proven by booting under it.
@@ -51,7 +51,7 @@ impl Doctor {
         findings.extend([kernel_build(), keyring()]);
         let lacks = findings.iter().any(|finding| finding.needed && finding.found.is_err());
         if !lacks {
-            findings.extend([self.boots(AccelChoice::Tcg), self.boots(AccelChoice::Kvm)]);
+            findings.extend([self.boots(AccelChoice::Tcg)?, self.boots(AccelChoice::Kvm)?]);
         }
         let count = findings.iter().filter(|finding| finding.needed && finding.found.is_err()).count();
         print(&findings.iter().map(line).collect::<String>())?;
@@ -62,21 +62,25 @@ impl Doctor {
     }
 
     /// Boots the machine that was asked for; that alone proves that it can be booted.
-    fn boots(&self, accel: AccelChoice) -> Finding {
+    fn boots(&self, accel: AccelChoice) -> Result<Finding, Failure> {
         let boot = || {
             let choice = crate::choice::Choice { accel, ..self.machine.choice()? };
             let laboratory = Laboratory::open(&choice, &mut telling())?;
             laboratory.fork()?;
             Ok::<_, Failure>(format!("{} boots and forks", laboratory.machine()))
         };
-        let found = boot().map_err(|failure| failure.message);
-        match accel {
+        let found = match boot() {
+            // Not this machine's fault.
+            Err(failure) if failure.class == Class::Usage => return Err(failure),
+            found => found.map_err(|failure| failure.message),
+        };
+        Ok(match accel {
             AccelChoice::Kvm => {
                 let found = found.map_err(|cause| format!("{cause}\n  mdlab does without: emulation is its default"));
                 Finding { what: "kvm", found, needed: false }
             }
             _ => Finding { what: "emulation", found, needed: true },
-        }
+        })
     }
 }
 
