@@ -14,7 +14,8 @@ fn a_step_is_debugged() {
     let deep = folder.path().join("it's \\\"deep\"/".repeat(12));
     let gdb = |arguments: &[&str]| {
         let mut command = mdlab(folder.path());
-        command.env("MDLAB_EVIDENCE", &deep);
+        // The test runner of a host with one processor.
+        command.env("MDLAB_EVIDENCE", &deep).env("RUST_TEST_THREADS", "1");
         command.arg("gdb").args(arguments).env("TOOL", "mdadm --fail /dev/md0 /dev/loop0").output().unwrap()
     };
     let commands = ["-batch", "-ex", "break raid1_error", "-ex", "continue", "-ex", "info registers rip"];
@@ -37,6 +38,16 @@ fn a_step_is_debugged() {
     assert!(printed(&found).contains("SigBlk:\t0000000000000000\n"), "{}", printed(&found));
     let machines = deep.read_dir().unwrap().flatten();
     assert!(machines.into_iter().any(|machine| machine.path().join("elsewhere.runs_a_tool/recording.json").is_file()));
+
+    // Without gdb the scenario goes on, and ends.
+    for (arguments, said) in [
+        (&["--nosuchoption"][..], "mdlab: infra: gdb ended with exit status: 1"),
+        (&["-batch", "-ex", "shell kill -9 $PPID"], "mdlab: infra: gdb ended with signal: 9"),
+        (&["-batch", "-ex", "disconnect"], "`runs_a_tool` went on to its end"),
+    ] {
+        let left = gdb(&[&["runs_a_tool", "--"], arguments].concat());
+        assert!(printed(&left).contains(said), "{said}: {}", printed(&left));
+    }
 
     let skipped = gdb(&["asks_for_what_is_not_there"]);
     assert_eq!(skipped.status.code(), Some(2), "{}", printed(&skipped));

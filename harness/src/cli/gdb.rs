@@ -1,27 +1,29 @@
 //! `mdlab gdb`: a scenario that stops at a step, and gdb at its kernel.
 
+mod attached;
 mod symbols;
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use clap::Args;
-use mdlab_vm::child::{End, end_with_parent, overheard};
+use mdlab_vm::child::{End, overheard};
 use nix::sys::signal::Signal;
 
-use super::interrupt::Interrupts;
+use super::interrupt::{Interrupt, Interrupts};
 use super::progress::{complain, telling};
 use super::scenarios::{Workspace, environment, only, part};
 use super::{Machine, print};
-use crate::failure::{Class, Failure};
+use crate::failure::Failure;
 use crate::folder;
 use crate::guest::debugger;
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcomes, Verdict};
 use crate::snapshot::IGNORED;
+use attached::Attached;
 use symbols::Symbols;
 
 /// Stops a scenario before one of its steps does anything, and attaches gdb to the kernel.
@@ -58,6 +60,14 @@ const LONGEST: usize = 64 << 10;
 
 impl Gdb {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        match self.debug()? {
+            Some(interrupt) => interrupt.end("the scenario did not come to its end"),
+            None => Ok(()),
+        }
+    }
+
+    /// Debugs it, unless a signal comes.
+    fn debug(&self) -> Result<Option<Interrupt>, Failure> {
         if Command::new("gdb").arg("--version").output().is_err() {
             return Err(Failure::infra("run `gdb --version`: it is not installed; `apt-get install gdb`"));
         }
@@ -79,66 +89,79 @@ impl Gdb {
         command.env(debugger::SOCKET, &socket).env(debugger::STEP, self.step.as_deref().unwrap_or_default());
 
         let interrupts = Interrupts::heed()?;
-        let (mut line, mut passed, mut stopped) = (Vec::new(), Vec::new(), None);
-        let mut heard = |bytes: &[u8]| {
-            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-                line.extend_from_slice(piece);
-                if !piece.ends_with(b"\n") && line.len() < LONGEST {
-                    break;
-                }
-                let said = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if let Some(step) = said.strip_prefix(debugger::PASSED) {
-                    passed.push(step.to_owned());
-                } else if let (Some(step), None) = (said.strip_prefix(debugger::STOPPED), &stopped) {
+        let (mut heard, mut stopped) = (Heard::default(), None);
+        let (ran, left) = std::thread::scope(|scope| {
+            let ran = overheard(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL, &mut |bytes| {
+                if let Some(step) = heard.stop(bytes).filter(|_| stopped.is_none()) {
                     complain(&format!("`{}` is before {step}; `continue` has it go on", scenario.name));
-                    stopped = Some(self.attach(&socket, &symbols, &interrupts));
+                    stopped = Some(Attached::start(&socket, &symbols, &self.options, (&interrupts, scope)));
                 }
-                line.clear();
-            }
-        };
-        let ran = overheard(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL, &mut heard);
+            });
+            (ran, stopped.map(|gdb| gdb?.wait(&interrupts)))
+        });
         let (end, status, text) = ran.map_err(|error| Failure::infra(format!("run `{}`: {error}", self.scenario)))?;
         print(&text)?;
-        match (stopped, end) {
-            (None, End::Itself) => {
-                let step = self.step.as_ref().map_or("a step".to_owned(), |step| format!("a step `{step}`"));
-                let outcome = outcomes.read().into_iter().next();
-                Err(match outcome.and_then(|outcome| outcome.verdict) {
-                    Some(Verdict::Skip) => Failure::usage(format!("`{}` is skipped, as shown above", scenario.name)),
-                    Some(Verdict::Fail(class)) => Failure::new(
-                        class,
-                        format!("`{}` failed before it came to {step}, as shown above", scenario.name),
-                    ),
-                    _ if !status.success() => {
-                        Failure::infra(format!("`{}` ended before it came to {step}: {status}", scenario.name))
-                    }
-                    _ => {
-                        let has = passed.join(", ");
-                        Failure::usage(format!("`{}` ended, and never came to {step}; it has {has}", scenario.name))
-                    }
-                })
+        match (left, end) {
+            (_, End::Interrupted) => return Ok(interrupts.next()),
+            (_, End::TooLate) => {
+                return Err(Failure::infra(format!("`{}` did not end within {} s", scenario.name, LIMIT.as_secs())));
             }
             (Some(gdb), End::Itself) => {
-                gdb?;
-                print(&format!("`{}` went on to its end\n", scenario.name))
+                let gdb = gdb?;
+                match interrupts.next() {
+                    Some(interrupt) => return Ok(Some(interrupt)),
+                    None if gdb.success() => print(&format!("`{}` went on to its end\n", scenario.name))?,
+                    None => return Err(Failure::infra(format!("gdb ended with {gdb}"))),
+                }
             }
-            _ => Err(Failure::new(Class::Infra, format!("`{}` was ended before its time", scenario.name))),
+            (None, End::Itself) => {
+                let outcome = outcomes.read().into_iter().next();
+                return Err(self.never_stopped(&scenario.name, outcome.and_then(|one| one.verdict), status, &heard));
+            }
         }
+        Ok(None)
     }
 
-    /// Runs gdb to its end. Ctrl-C is its own business: it stops the kernel.
-    fn attach(&self, socket: &Path, symbols: &Symbols, interrupts: &Interrupts) -> Result<(), Failure> {
-        let mut command = Command::new("gdb");
-        end_with_parent(&mut command, Signal::SIGTERM);
-        command.args(["--quiet", "--nx", "-iex", "set confirm off", "-iex", "set architecture i386:x86-64"]);
-        command.args(symbols.commands().iter().flat_map(|line| ["-ex", line]));
-        command.arg("-ex").arg(format!("target remote {}", socket.display())).args(&self.options);
-        let status = command.status();
-        interrupts.forget_typed();
-        let status = status.map_err(|error| Failure::infra(format!("run gdb: {error}")))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Failure::infra(format!("gdb ended with {status}"))),
+    /// Why a scenario that has ended did not come to the step.
+    fn never_stopped(&self, name: &str, verdict: Option<Verdict>, status: ExitStatus, heard: &Heard) -> Failure {
+        let step = self.step.as_ref().map_or("a step".to_owned(), |step| format!("a step `{step}`"));
+        match verdict {
+            Some(Verdict::Skip) => Failure::usage(format!("`{name}` is skipped, as shown above")),
+            Some(Verdict::Fail(class)) => {
+                Failure::new(class, format!("`{name}` failed before it came to {step}, as shown above"))
+            }
+            _ if !status.success() => Failure::infra(format!("`{name}` ended before it came to {step}: {status}")),
+            _ => {
+                let has = heard.passed.join(", ");
+                Failure::usage(format!("`{name}` ended, and never came to {step}; it has {has}"))
+            }
         }
+    }
+}
+
+/// What a scenario has said of its steps.
+#[derive(Default)]
+struct Heard {
+    line: Vec<u8>,
+    passed: Vec<String>,
+}
+
+impl Heard {
+    /// Hears more of it; returns the step at which it has stopped, if it says so.
+    fn stop(&mut self, bytes: &[u8]) -> Option<String> {
+        let mut stopped = None;
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if !piece.ends_with(b"\n") && self.line.len() < LONGEST {
+                break;
+            }
+            let said = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+            // A test runner of one thread has named the test in the same line.
+            let after = |words: &str| said.split_once(words).map(|(_, step)| step.to_owned());
+            self.passed.extend(after(debugger::PASSED));
+            stopped = stopped.or_else(|| after(debugger::STOPPED));
+            self.line.clear();
+        }
+        stopped
     }
 }

@@ -1,18 +1,20 @@
 //! Ctrl-C and its like, where somebody else has to end first.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 
 use super::complain;
 use crate::failure::Failure;
 
 /// From now on these signals do not end this process: they are read. Threads that it starts leave them to this as well;
 /// programs do not, if they end with it ([`mdlab_vm::child`]).
-pub(super) struct Interrupts(SignalFd);
+pub(super) struct Interrupts(SignalFd, SigSet);
 
 /// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Interrupts {
         let heed = signals
             .thread_block()
             .and_then(|()| SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
-        heed.map(Self).map_err(|error| Failure::infra(format!("heed signals: {error}")))
+        heed.map(|read| Self(read, signals)).map_err(|error| Failure::infra(format!("heed signals: {error}")))
     }
 
     /// Has these signals end this process, as they do otherwise, while something waits for somebody else.
@@ -53,14 +55,36 @@ impl Interrupts {
         Some(Interrupt { signal, to_all: info.ssi_code == libc::SI_KERNEL })
     }
 
-    /// Forgets Ctrl-C that was typed for somebody else in the foreground.
-    pub(super) fn forget_typed(&self) {
-        let typed = |one: &Interrupt| one.signal == Signal::SIGINT && one.to_all;
-        let others: Vec<Interrupt> = std::iter::from_fn(|| self.next()).filter(|one| !typed(one)).collect();
-        // Blocked as they are, they come again to whoever asks next.
-        for other in others {
-            let _ = raise(other.signal);
+    /// Leaves Ctrl-C to somebody else in the foreground for as long as what this returns is kept.
+    pub(super) fn leave_typed(&self) -> Result<Left<'_>, Failure> {
+        let others = self.1.into_iter().filter(|signal| *signal != Signal::SIGINT);
+        self.read_only(&SigSet::from_iter(others)).map_err(|error| Failure::infra(format!("leave Ctrl-C: {error}")))?;
+        Ok(Left(self))
+    }
+
+    /// Has these alone be read (signalfd(2)). The others stay blocked.
+    fn read_only(&self, signals: &SigSet) -> Result<(), Errno> {
+        // SAFETY: the descriptor is a signalfd, and the kernel reads one `sigset_t`.
+        let read = unsafe { libc::signalfd(self.0.as_fd().as_raw_fd(), signals.as_ref(), 0) };
+        Errno::result(read).map(drop)
+    }
+}
+
+/// Ctrl-C, while it is left to somebody else.
+pub(super) struct Left<'a>(&'a Interrupts);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        // What was typed meanwhile has been heard where it was meant for. Nobody else reads this signal here now.
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        if let Ok(typed) = SignalFd::with_flags(&SigSet::from_iter([Signal::SIGINT]), flags) {
+            let came = typed.read_signal().ok().flatten();
+            if came.is_some_and(|info| info.ssi_code != libc::SI_KERNEL) {
+                // Blocked, it waits for whoever reads next. To the process: this thread may be about to end.
+                let _ = kill(Pid::this(), Signal::SIGINT);
+            }
         }
+        let _ = self.0.read_only(&self.0.1);
     }
 }
 
@@ -116,10 +140,15 @@ mod tests {
     #[test]
     fn what_was_typed_for_somebody_else_is_forgotten() {
         let interrupts = Interrupts::heed().unwrap();
+        let left = interrupts.leave_typed().unwrap();
         send(Signal::SIGINT, libc::SI_KERNEL);
+        assert!(!interrupts.has_come());
         send(Signal::SIGTERM, libc::SI_TKILL);
-        interrupts.forget_typed();
+        assert!(interrupts.has_come());
+        drop(left);
         assert_eq!(interrupts.next().map(|one| one.signal), Some(Signal::SIGTERM));
         assert_eq!(interrupts.next(), None);
+        send(Signal::SIGINT, libc::SI_KERNEL);
+        assert_eq!(interrupts.next().map(|one| one.signal), Some(Signal::SIGINT));
     }
 }

@@ -45,6 +45,10 @@ impl Symbols {
                     Packages::alone(&Cache::open()?, suite, &package, &mut telling())?.root().join("usr/lib/debug");
                 (debug.join("boot").join(format!("vmlinux-{release}")), debug.join("lib/modules").join(&release))
             }
+            KernelSource::Tree(tree) if fetch => {
+                let text = format!("find `{}/vmlinux`, which has the symbols of a tree: build it", tree.display());
+                return Err(Failure::usage(text));
+            }
             _ if fetch => {
                 return Err(Failure::usage("--symbols fetches Debian's: name a kernel of Debian's, or a tree"));
             }
