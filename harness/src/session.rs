@@ -271,6 +271,13 @@ impl Session {
         &self.events
     }
 
+    /// Forgets what was recorded since the last step ended.
+    pub(crate) fn forget(&mut self) {
+        self.commands.clear();
+        self.events.clear();
+        self.recorded = 0;
+    }
+
     /// Whether nothing can be said to the guest any more: it has ended, or has said too much.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone

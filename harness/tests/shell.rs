@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 mod foreign;
+mod until;
 
 use foreign::{alone, lay_out, mdlab, printed};
+use until::until;
 
 /// Types lines into a shell.
 fn types(folder: &Path, arguments: &[&str], lines: &[&str]) -> Output {
@@ -53,34 +56,43 @@ fn what_was_typed_is_a_scenario() {
         assert!(told.contains(said), "{said}: {told}");
     }
 
-    // As it says.
-    let source = std::fs::read_to_string(folder.path().join("makes_a_mirror/scenario.rs")).unwrap();
+    assert_holds(folder.path(), "makes_a_mirror");
+}
+
+/// Does with a recorded scenario as its shell says, and runs it.
+fn assert_holds(folder: &Path, name: &str) {
+    let source = std::fs::read_to_string(folder.join(name).join("scenario.rs")).unwrap();
     let source = format!("use mdlab::{{Guest, assert_story, mib}};\n{}", source.replace("#[rstest]", "#[test]"));
     let source = source.replace("(mut guest: Guest) {", "() {\n    let mut guest = Guest::fork();");
-    std::fs::write(folder.path().join("tests/typed.rs"), source).unwrap();
-    std::fs::create_dir(folder.path().join("snapshots")).unwrap();
-    let snapshots = folder.path().join("makes_a_mirror/snapshots/makes_a_mirror");
-    std::fs::rename(snapshots, folder.path().join("snapshots/makes_a_mirror")).unwrap();
-    let run = mdlab(folder.path()).args(["run", "makes_a_mirror"]).env("INSTA_UPDATE", "no").output().unwrap();
+    std::fs::write(folder.join("tests/typed.rs"), source).unwrap();
+    std::fs::create_dir_all(folder.join("snapshots")).unwrap();
+    std::fs::rename(folder.join(name).join("snapshots").join(name), folder.join("snapshots").join(name)).unwrap();
+    let run = mdlab(folder).args(["run", name]).env("INSTA_UPDATE", "no").output().unwrap();
     assert!(run.status.success() && printed(&run).contains("\n1 pass in "), "{}", printed(&run));
 }
 
 /// The machine is well, and what was typed is not lost.
 #[test]
 fn what_cannot_be_run_ends_nothing() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
     let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
     write("script", b"#!/bin/bash\necho never\n");
     write("dies", b"#!/bin/sh\nkill -9 $$\n");
     write("empty", b"");
-    let lines: [&[u8]; 12] = [
+    let lines: [&[u8]; 16] = [
+        b"mdamd --stop /dev/md0",
+        b"ls /dev/loop0",
         b"mdamd --stop /dev/md0",
         b"/tmp/script",
+        b".story",
         b"ls \xff",
         b"umask",
         b"wc -c /tmp/empty",
         b"/tmp/dies",
         b"mdadm --create /dev/md0 --assume-clean --level 1 --raid-devices 2 /dev/loop0 /dev/loop1",
+        b"cd /sys/block/md0/nowhere",
         b"cd /sys/block/md0/md",
         b"echo 0 > sync_max && echo check > sync_action",
         b".wait",
@@ -97,7 +109,7 @@ fn what_cannot_be_run_ends_nothing() {
     let told = printed(&shell);
     assert!(shell.status.success(), "{told}");
     for said in [
-        "find the program `mdamd`: not in PATH",
+        "mdlab: find the program `mdamd`: not in PATH (/usr/sbin:/usr/bin:/sbin:/bin)\nmdlab: nothing of this",
         "execute `/tmp/script`: ENOENT",
         "this line is no text in UTF-8, and was not run",
         "\n0022\n",
@@ -105,14 +117,37 @@ fn what_cannot_be_run_ends_nothing() {
         "killed by SIGKILL\n",
         "the guest did not settle within 60 s of virtual time",
         "    kernel: md: md0: data-check done.\n",
-        "no scenario takes this for well, leave it out: /tmp/dies (killed by SIGKILL)\n",
+        "mdlab: sh: 1: cd: can't cd to /sys/block/md0/nowhere\n",
+        "mdlab: nothing of this line is recorded\nmdlab: the last line did nothing that is recorded; this is the one before it\n",
         "the scenario `goes_on` is written: ",
     ] {
         assert!(told.contains(said), "{said}: {told}");
     }
+    assert_eq!(told.matches("find the program `mdamd`: not in PATH").count(), 2, "{told}");
+    assert_eq!(told.matches("    kernel: md: data-check of RAID array md0\n").count(), 1, "{told}");
     let source = std::fs::read_to_string(folder.path().join("goes_on/scenario.rs")).unwrap();
-    assert_eq!(source.matches("guest.step(").count(), 7, "{source}");
+    assert!(
+        source.contains("    // killed by SIGKILL, which no scenario takes for well:\n    // guest.step("),
+        "{source}"
+    );
     assert_eq!(source.matches("g.wait_idle()").count(), 1, "{source}");
+    assert_holds(folder.path(), "goes_on");
+}
+
+/// A shell that is killed has left what was typed until then.
+#[test]
+fn what_was_typed_outlives_the_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = mdlab(folder.path());
+    let mut shell =
+        shell.args(["shell", "--record", "is_kept"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut typed = shell.stdin.take().unwrap();
+    writeln!(typed, "cat /proc/mdstat").unwrap();
+    until(|| folder.path().join("is_kept/snapshots/is_kept/state.snap").is_file().then_some(()));
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    let source = std::fs::read_to_string(folder.path().join("is_kept/scenario.rs")).unwrap();
+    assert!(source.contains("cat /proc/mdstat"), "{source}");
 }
 
 #[test]

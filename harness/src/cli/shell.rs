@@ -6,7 +6,7 @@ mod record;
 use std::io::ErrorKind;
 
 use clap::Args;
-use mdlab_protocol::{Exit, What};
+use mdlab_protocol::{Exit, Output, What};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
@@ -15,7 +15,7 @@ use super::progress::{complain, telling};
 use super::put::Put;
 use super::{Machine, print};
 use crate::channel::Channel;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::printable::printable;
 use crate::redaction::Redaction;
@@ -64,14 +64,14 @@ impl Shell {
         self.disks.check()?;
         let choice = self.machine.choice()?;
         let files = self.put.read()?;
-        let record = self.record.as_deref().map(Record::begin).transpose()?;
+        let record = self.record.as_deref().map(|name| Record::begin(name, &choice)).transpose()?;
         let laboratory = Laboratory::open(&choice, &mut telling())?;
         let mut session = laboratory.fork()?;
         self.disks.attach(&mut session)?;
         for (guest, bytes) in &files {
             session.put(guest, bytes)?;
         }
-        let mut prompt = Prompt { shell: self, session, folder: None, record, last: None };
+        let mut prompt = Prompt { shell: self, session, folder: None, record, idle: false, last: None };
         print(&format!(
             "{}; {} disks; .help lists what there is beside commands\n",
             laboratory.machine(),
@@ -89,6 +89,8 @@ struct Prompt<'a> {
     /// Where `cd` has led.
     folder: Option<String>,
     record: Option<Record>,
+    /// The last line that was to do something has done nothing.
+    idle: bool,
     /// What has gone wrong last.
     last: Option<Failure>,
 }
@@ -114,9 +116,13 @@ impl Prompt<'_> {
                 Ok(Line::Nothing) => {}
                 Ok(Line::Quit) => return Ok(()),
                 Ok(Line::Help) => print(HELP)?,
-                Ok(Line::Story) => print(&Story::raw(self.session.recording()).last_step())?,
+                Ok(Line::Story) => {
+                    self.remind();
+                    print(&Story::raw(self.session.recording()).last_step())?;
+                }
                 Ok(Line::Show(channel)) => self.show(channel)?,
-                Ok(Line::Folder(folder)) => self.folder = folder,
+                Ok(Line::Folder(None)) => self.folder = None,
+                Ok(Line::Folder(Some(find))) => self.go(&find),
                 Ok(Line::Wait) => {
                     let did = self.session.settle(true);
                     // A wait that was too long is none that a scenario could hold to.
@@ -135,14 +141,37 @@ impl Prompt<'_> {
     fn run(&mut self, argv: &[String], typed: &str) -> Result<(), Failure> {
         let answer = self.shell.stdin.clone();
         let label = typed.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        let did = self.session.run(argv, Some(&answer)).and_then(|command| {
-            let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
-            let ending = if command.exit == Some(Exit::Status(0)) { String::new() } else { command.ending() + "\n" };
-            print(&(printable(&String::from_utf8_lossy(&said)).into_owned() + &ending))
-        });
+        let did = self.session.run(argv, Some(&answer)).map(drop);
         // What could not be run, a program misspelt, has done nothing.
-        let ran = self.session.stray().is_some();
-        self.step(&label, did, ran)
+        let ran = self.session.stray();
+        if let Some(command) = ran {
+            let Output { stdout, stderr, cut } = &command.output;
+            let said = [stdout.as_slice(), stderr].concat();
+            let mut text = printable(&String::from_utf8_lossy(&said)).into_owned();
+            if *cut > 0 {
+                text.push_str(&format!("[{cut} more bytes]\n"));
+            }
+            if did.is_ok() && command.exit != Some(Exit::Status(0)) {
+                text.push_str(&(command.ending() + "\n"));
+            }
+            print(&text)?;
+        }
+        let is_step = ran.is_some();
+        self.step(&label, did, is_step)
+    }
+
+    /// Has commands run elsewhere, if there is such a folder; that is part of no step.
+    fn go(&mut self, find: &[String]) {
+        let found = self.session.run(find, None).map(|command| (command.exit, command.output.clone()));
+        self.session.forget();
+        match found {
+            Ok((Some(Exit::Status(0)), output)) => {
+                let named = String::from_utf8_lossy(&output.stdout);
+                self.folder = named.lines().next_back().map(str::to_owned);
+            }
+            Ok((_, output)) => complain(printable(&String::from_utf8_lossy(&output.stderr)).trim_end()),
+            Err(failure) => self.fail(failure),
+        }
     }
 
     /// Makes what was done a step, if it was, and shows what the kernel said meanwhile.
@@ -157,17 +186,45 @@ impl Prompt<'_> {
                 print(&format!("{KERNEL}    kernel: {text}{KERNEL:#}\n"))?;
             }
         }
-        if let Err(failure) = did.and(ended).map_err(|failure| self.session.blame(failure)) {
-            // What a kernel has reported once stands, whatever is done afterwards.
-            if self.last.as_ref().is_none_or(|last| last.message != failure.message) {
-                complain(&failure.to_string());
+        if let Err(failure) = did.and(ended) {
+            self.fail(failure);
+        }
+        self.idle = !ends;
+        match &self.record {
+            // Whatever ends the shell now, this is kept.
+            Some(record) if ends => {
+                let _ = record.write(self.session.recording(), &self.shell.disks, &self.shell.put);
             }
-            self.last = Some(failure);
+            Some(_) => complain("nothing of this line is recorded"),
+            None => {}
+        }
+        if !ends {
+            // It would be told as the doing of the next line.
+            self.session.forget();
         }
         Ok(())
     }
 
+    fn fail(&mut self, failure: Failure) {
+        let failure = self.session.blame(failure);
+        // What a kernel has reported once stands, whatever is done afterwards.
+        let is_told = |last: &Failure| last.class == Class::Kernel && last.message == failure.message;
+        if !self.last.as_ref().is_some_and(is_told) {
+            // Whoever has misspelt a program needs no evidence.
+            complain(&if failure.class == Class::Usage { failure.message.clone() } else { failure.to_string() });
+        }
+        self.last = Some(failure);
+    }
+
+    /// Says that what is shown is not the last line's.
+    fn remind(&self) {
+        if self.idle {
+            complain("the last line did nothing that is recorded; this is the one before it");
+        }
+    }
+
     fn show(&self, channel: Channel) -> Result<(), Failure> {
+        self.remind();
         let steps = &self.session.recording().steps;
         let render = |count: usize| channel.render(&steps[..count], &Redaction::none());
         let before = render(steps.len().saturating_sub(1));

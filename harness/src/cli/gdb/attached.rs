@@ -1,6 +1,6 @@
 //! gdb while it is at work, and whose business signals are meanwhile.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -81,7 +81,7 @@ fn let_go(socket: &Path) -> std::io::Result<()> {
     // (`handle_detach` of its gdbstub).
     guest.write_all(b"$D;1#b0")?;
     let mut answer = Vec::new();
-    for byte in guest.bytes().take(64) {
+    for byte in BufReader::new(guest).bytes().take(64) {
         answer.push(byte?);
         if answer.ends_with(b"OK#9a") {
             break;

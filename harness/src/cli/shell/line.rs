@@ -11,14 +11,14 @@ pub(super) enum Line {
     Story,
     Show(Channel),
     Wait,
-    /// Commands run in this folder from now on.
-    Folder(Option<String>),
+    /// Commands run elsewhere from now on: in the folder that this command names, or where they did at first.
+    Folder(Option<Vec<String>>),
     Run(Vec<String>),
 }
 
 /// What only a shell understands (dash(1)): operators, expansions, and words of its own.
 const OPERATORS: &str = "|&;<>()$`*?[]~#{}!\n";
-const WORDS: &str = ". : [ alias bg case command eval exec exit export fg for getopts hash if jobs kill local printf pwd read \
+const WORDS: &str = ". : [ alias bg case command echo eval exec exit export fg for getopts hash if jobs kill local printf pwd read \
     readonly return set shift test times trap type ulimit umask unalias unset until wait while";
 
 impl Line {
@@ -33,11 +33,14 @@ impl Line {
             [".story"] => Self::Story,
             [".wait"] => Self::Wait,
             ["cd"] => Self::Folder(None),
-            ["cd", to] => Self::Folder(Some(match folder {
-                Some(folder) if !to.starts_with('/') => format!("{folder}/{to}"),
-                _ if !to.starts_with('/') => format!("/{to}"),
-                _ => to.to_owned(),
-            })),
+            ["cd", ..] => {
+                let from = folder.unwrap_or("/");
+                Self::Folder(Some(vec![
+                    "sh".into(),
+                    "-c".into(),
+                    format!("cd {} && {typed} && pwd", shell_words::quote(from)),
+                ]))
+            }
             [word] if word.starts_with('.') && word.len() > 1 && !word.contains('/') => {
                 let channel = Channel::ALL.into_iter().find(|channel| channel.name() == &word[1..]);
                 Self::Show(
@@ -82,8 +85,10 @@ mod tests {
     fn other_lines_are_the_shell_s_own() {
         assert_eq!(Line::read("  ", None), Ok(Line::Nothing));
         assert_eq!(Line::read(".dmesg", None), Ok(Line::Show(Channel::Dmesg)));
-        assert_eq!(Line::read("cd md", Some("/sys/block/md0")), Ok(Line::Folder(Some("/sys/block/md0/md".into()))));
-        assert_eq!(Line::read("cd sys", None), Ok(Line::Folder(Some("/sys".into()))));
+        let cd = |command: &str| Ok(Line::Folder(Some(["sh", "-c", command].map(str::to_owned).into())));
+        assert_eq!(Line::read("cd md", Some("/sys/block/md 0")), cd("cd '/sys/block/md 0' && cd md && pwd"));
+        assert_eq!(Line::read("cd ~", None), cd("cd / && cd ~ && pwd"));
+        assert_eq!(Line::read("cd", Some("/sys")), Ok(Line::Folder(None)));
         assert!(Line::read(".sories", None).is_err_and(|why| why.contains(".help")));
         assert!(Line::read("echo 'open", None).is_err());
     }

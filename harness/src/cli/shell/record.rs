@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use mdlab_protocol::Exit;
 
 use crate::channel::Channel;
+use crate::choice::Choice;
 use crate::cli::disks::Disks;
 use crate::cli::put::Put;
 use crate::failure::Failure;
 use crate::folder;
-use crate::printable::printable;
 use crate::recording::{Command, Recording, Step};
 use crate::redaction::Redaction;
 use crate::snapshot::Since;
@@ -18,6 +18,8 @@ use crate::snapshot::Since;
 /// Where it is written.
 pub(super) struct Record {
     name: String,
+    /// How `mdlab run` is told of the machine, where it is not the default one.
+    options: String,
     folder: PathBuf,
 }
 
@@ -40,7 +42,10 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 
 impl Record {
     /// Makes the folder, before anything is typed that could be lost.
-    pub(super) fn begin(name: &str) -> Result<Self, Failure> {
+    pub(super) fn begin(name: &str, choice: &Choice) -> Result<Self, Failure> {
+        let ordinary = Choice::new(None, None, None, None)?.options();
+        let options = Some(choice.options()).filter(|options| *options != ordinary);
+        let options = options.map(|options| format!(" {options}")).unwrap_or_default();
         let folder = PathBuf::from(name);
         match fs::create_dir(&folder) {
             // One that was left when a machine did not boot.
@@ -49,14 +54,15 @@ impl Record {
                 made.map_err(|error| Failure::usage(format!("make the folder `{name}` for what is typed: {error}")))?
             }
         }
-        Ok(Self { name: name.into(), folder })
+        Ok(Self { name: name.into(), options, folder })
     }
 
     /// Writes all of it, and says what to do with it.
     pub(super) fn write(&self, recording: &Recording, disks: &Disks, put: &Put) -> Result<String, Failure> {
-        let recording = labelled(recording);
+        let mut recording = labelled(recording);
         let source = self.folder.join("scenario.rs");
         folder::write_whole(&source, self.source(&recording.steps, disks, put).as_bytes())?;
+        recording.steps.retain(is_well);
         let snapshots = self.folder.join("snapshots").join(&self.name);
         let snapshots = folder::make(snapshots)?;
         let redaction = Redaction::of(&recording);
@@ -69,17 +75,12 @@ impl Record {
             )?;
         }
         let name = &self.name;
-        let unwell = recording.steps.iter().flat_map(|step| &step.commands);
-        let unwell = unwell.filter(|command| !matches!(command.exit, Some(Exit::Status(_))));
-        let unwell = unwell.map(|command| {
-            format!("no scenario takes this for well, leave it out: {} ({})\n", command.line(), command.ending())
-        });
-        let unwell: String = unwell.map(|line| printable(&line).into_owned()).collect();
         Ok(format!(
-            "{unwell}the scenario `{name}` is written: paste `{}` into a file of scenarios, `scenarios/FILE.rs`, and move\n\
-             `{}` to `scenarios/snapshots/FILE/`; then: mdlab run {name}\n",
+            "the scenario `{name}` is written: paste `{}` into a file of scenarios, `scenarios/FILE.rs`, and move\n\
+             `{}` to `scenarios/snapshots/FILE/`; then: mdlab run {name}{}\n",
             source.display(),
-            snapshots.display()
+            snapshots.display(),
+            self.options
         ))
     }
 
@@ -99,10 +100,21 @@ impl Record {
         for step in steps {
             // A line is one command at the most.
             let act = step.commands.first().map_or("g.wait_idle()".to_owned(), run);
-            text.push_str(&format!("    guest.step({:?}, |g| {act});\n", step.label));
+            if let Some(command) = step.commands.first().filter(|_| !is_well(step)) {
+                // What it was killed in the middle of is luck, and the snapshots have nothing of it.
+                text.push_str(&format!("    // {}, which no scenario takes for well:\n    // ", command.ending()));
+            } else {
+                text.push_str("    ");
+            }
+            text.push_str(&format!("guest.step({:?}, |g| {act});\n", step.label));
         }
         text + "\n    assert_story!(guest);\n}\n"
     }
+}
+
+/// Whether all that ran in a step has ended by itself.
+fn is_well(step: &Step) -> bool {
+    step.commands.iter().all(|command| matches!(command.exit, Some(Exit::Status(_))))
 }
 
 /// A command as a scenario runs it.
