@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use mdlab_protocol::{Reply, Request, decode};
-use mdlab_vm::Fork;
+use mdlab_vm::{Fork, SILENT};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -17,7 +17,10 @@ use crate::recording::{MachineId, Recording};
 pub(crate) const CONVERSATIONS: &str = "MDLAB_CONVERSATIONS";
 
 /// The most messages of a conversation: a scenario has some hundreds.
-const MOST: usize = 1 << 20;
+const MOST: usize = 1 << 16;
+
+/// The most bytes of a recording in JSON, which takes ten times as many in memory.
+const LARGEST: usize = 64 << 20;
 
 /// A conversation, and with whom it was.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,6 +86,9 @@ impl Conversation {
     }
 
     pub(crate) fn recording(&self) -> Result<Recording, Failure> {
+        if self.recording.len() > LARGEST {
+            return Err(Failure::usage(format!("read the recording: expected at most {} MiB", LARGEST >> 20)));
+        }
         serde_json::from_str(&self.recording).map_err(|error| Failure::usage(format!("read the recording: {error}")))
     }
 
@@ -93,6 +99,16 @@ impl Conversation {
     /// How many bytes were said.
     pub(crate) fn bytes(&self) -> usize {
         self.messages.iter().map(Vec::len).sum()
+    }
+
+    /// Whether nothing was said, which proves nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.end.is_none()
+    }
+
+    /// Whether the guest fell silent. When it was held to have, and what was on its console by then, is the host's doing.
+    pub(crate) fn fell_silent(&self) -> bool {
+        self.end.as_ref().is_some_and(|(why, _)| why.starts_with(SILENT))
     }
 
     /// Holds it again. What the guest says otherwise is told.
@@ -115,6 +131,7 @@ impl Conversation {
         let when = self.when(self.messages.len());
         Ok(match fork.receive() {
             Ok(_) => Err(format!("{when} the guest was gone, now it goes on: {why}")),
+            Err(error) if self.fell_silent() && error.message.starts_with(SILENT) => Ok(()),
             Err(error) if error.message != *why => Err(format!("{when} expected: {why}\n  got: {}", error.message)),
             Err(_) => match line_that_differs(console, &fork.console()) {
                 None => Ok(()),

@@ -21,6 +21,9 @@ const TITLE: &str = "mdlab pack 1, to be shown by: mdlab replay FILE\n";
 /// The most bytes of a pack, and of what is in it.
 const LARGEST: u64 = 512 << 20;
 
+/// The most guests of a pack.
+const GUESTS: usize = 64;
+
 /// A run in one file.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Pack {
@@ -30,7 +33,7 @@ pub(crate) struct Pack {
     outcome: String,
     /// The guest's PID 1.
     pub(crate) agent: Vec<u8>,
-    #[serde(deserialize_with = "few::<_, _, 64>")]
+    #[serde(deserialize_with = "few::<_, _, GUESTS>")]
     pub(crate) guests: Vec<Packed>,
 }
 
@@ -59,6 +62,13 @@ impl Pack {
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::infra(format!("write a pack: {error}"));
         let content = postcard::to_stdvec(self).map_err(|error| failed(&error))?;
+        // Nobody could read it.
+        if content.len() as u64 > LARGEST || self.guests.len() > GUESTS {
+            let (guests, size) = (self.guests.len(), content.len() >> 20);
+            let text =
+                format!("pack {guests} guests and {size} MiB: expected at most {GUESTS} and {} MiB", LARGEST >> 20);
+            return Err(Failure::usage(text));
+        }
         let mut encoder = GzEncoder::new(TITLE.as_bytes().to_vec(), Compression::best());
         encoder.write_all(&content).map_err(|error| failed(&error))?;
         encoder.finish().map_err(|error| failed(&error))

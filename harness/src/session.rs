@@ -331,9 +331,9 @@ impl Session {
                 // It waits to be told to go on.
                 self.gone = true;
                 let limit = MAX_RECORDED >> 20;
-                return Err(
-                    self.failure(Class::Tool, format!("expected a step to record at most {limit} MiB, got more"))
-                );
+                let text =
+                    format!("expected a step to record at most {limit} MiB, got more: something goes round in a loop");
+                return Err(self.failure(Class::Tool, text));
             }
             self.answer(&Request::Continue)?;
         }

@@ -56,7 +56,7 @@ fn a_failure_is_seen_again_elsewhere() {
     assert_eq!(status, Some(3), "{told}");
     for said in [
         "\nthe same, bit for bit: ",
-        "mdlab: kernel: `runs_a_tool` failed so: the kernel panicked: not syncing: sysrq triggered crash\n  at:       step `run`",
+        "mdlab: kernel: `runs_a_tool` failed so where it was packed: the kernel panicked: not syncing: sysrq triggered crash\n  at:       step `run`",
         "$ mdadm --create /dev/md0 --level raid1 ",
     ] {
         assert!(told.contains(said), "{said}: {told}");
@@ -76,6 +76,25 @@ fn a_failure_is_seen_again_elsewhere() {
     assert_eq!((status, told.contains("\nthe same, bit for bit: ")), (Some(1), true), "{told}");
 }
 
+/// How long a guest is waited for, and what its kernel says by then, is luck; that it is silent is none.
+#[test]
+fn silence_is_seen_again() {
+    let _alone = alone();
+    let mail = Mail::new();
+    let patient = |folder: &TempDir| {
+        let mut command = mdlab(folder.path());
+        command.env("MDLAB_PATIENCE", "10").env("TOOL", "echo freeze > /sys/power/state");
+        command
+    };
+    let packed = patient(&mail.here).args(["pack", "runs_a_tool", "--output", "silent.mdlab"]).output().unwrap();
+    assert!(printed(&packed).contains("; kernel: the guest was not heard of"), "{}", printed(&packed));
+    let file = mail.here.path().join("silent.mdlab");
+    let replayed = patient(&mail.there).env("MDLAB_PATIENCE", "11").arg("replay").arg(file).output().unwrap();
+    let told = printed(&replayed);
+    assert_eq!(replayed.status.code(), Some(3), "{told}");
+    assert!(told.contains("\nthe same, bit for bit: ") && told.contains("\nthen silence, as before; "), "{told}");
+}
+
 #[test]
 fn what_differs_is_told() {
     let _alone = alone();
@@ -85,7 +104,10 @@ fn what_differs_is_told() {
     assert!(packed.contains("; tool: expected `tool` to end with status 0, got: exit 3: hello"), "{packed}");
     let (status, told) = mail.replay("tool.mdlab");
     assert_eq!((status, told.contains("\nthe same, bit for bit: ")), (Some(5), true), "{told}");
-    assert!(told.contains("mdlab: tool: `runs_a_tool` failed so: expected `tool` to end with status 0"), "{told}");
+    assert!(
+        told.contains("mdlab: tool: `runs_a_tool` failed so where it was packed: expected `tool` to end with status 0"),
+        "{told}"
+    );
 
     // A guest that is told something else says something else.
     let bytes = std::fs::read(mail.there.path().join("tool.mdlab")).unwrap();

@@ -3,8 +3,12 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 mod foreign;
 mod until;
@@ -139,13 +143,22 @@ fn what_cannot_be_run_ends_nothing() {
 fn what_was_typed_outlives_the_shell() {
     let folder = tempfile::tempdir().unwrap();
     let mut shell = mdlab(folder.path());
-    let mut shell =
-        shell.args(["shell", "--record", "is_kept"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut shell = shell
+        .args(["shell", "--record", "is_kept"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut typed = shell.stdin.take().unwrap();
     writeln!(typed, "cat /proc/mdstat").unwrap();
     until(|| folder.path().join("is_kept/snapshots/is_kept/state.snap").is_file().then_some(()));
-    shell.kill().unwrap();
-    shell.wait().unwrap();
+    writeln!(typed, "while :; do :; done").unwrap();
+    kill(Pid::from_raw(shell.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let ended = shell.wait_with_output().unwrap();
+    assert_eq!(ended.status.signal(), Some(15), "{}", printed(&ended));
+    let said = "the machine goes as well; what was recorded until now is in `is_kept`: SIGTERM came";
+    assert!(printed(&ended).contains(said), "{}", printed(&ended));
     let source = std::fs::read_to_string(folder.path().join("is_kept/scenario.rs")).unwrap();
     assert!(source.contains("cat /proc/mdstat"), "{source}");
 }

@@ -41,6 +41,7 @@ pub use fork::Fork;
 pub use headers::Headers;
 pub use kept::Kept;
 pub use kernel::{Build, Built, Kernel, KernelSource, Variant};
+pub use machine::SILENT;
 pub use news::{News, Notice, plainly};
 pub use packages::{Packages, Suite};
 pub use qemu::Qemu;

@@ -2,6 +2,8 @@
 
 mod silence;
 
+pub use silence::SILENT;
+
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;

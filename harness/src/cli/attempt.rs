@@ -9,7 +9,7 @@ use mdlab_vm::child::{End, bounded};
 use nix::sys::signal::Signal;
 
 use super::interrupt::Interrupts;
-use super::progress::complain;
+use super::progress::{complain, patiently};
 use super::scenarios::{Environment, Scenario};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -68,7 +68,8 @@ impl Attempt<'_> {
             }
         }
         command.env(folder::EVIDENCE, remains.path()).env(outcome::OUTCOMES, outcomes.path());
-        let (end, status, said) = bounded(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL).map_err(failed)?;
+        let run = || bounded(command, LIMIT, Some(interrupts.as_fd()), Signal::SIGKILL);
+        let (end, status, said) = patiently(&format!("running `{name}`"), run).map_err(failed)?;
         let said = remains.placed(&said);
         let mut noted = outcomes.read().into_iter().next().unwrap_or_else(|| Outcome::none(id, name));
         noted.message = noted.message.map(|message| remains.placed(&message));

@@ -48,6 +48,12 @@ impl Interrupts {
         poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1)
     }
 
+    /// Waits until one comes, and takes it.
+    pub(super) fn wait(&self) -> Option<Interrupt> {
+        while poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) == Err(Errno::EINTR) {}
+        self.next()
+    }
+
     /// Takes one that has come, if any.
     pub(super) fn next(&self) -> Option<Interrupt> {
         let info = self.0.read_signal().ok()??;

@@ -1,6 +1,6 @@
 //! `mdlab pack`: a run in one file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mdlab_vm::{AccelChoice, Cache, Digest};
@@ -15,6 +15,7 @@ use crate::conversation::{CONVERSATIONS, Conversation};
 use crate::failure::Failure;
 use crate::folder;
 use crate::laboratory::Laboratory;
+use crate::outcome::Outcome;
 use crate::pack::{Pack, Packed};
 use crate::userland::AGENT;
 
@@ -46,6 +47,12 @@ impl PackUp {
         if choice.accel != AccelChoice::Tcg {
             return Err(Failure::usage(format!("pack under `{}`: only `tcg` is the same on every run", choice.accel)));
         }
+        if let Some(folder) = self.output.as_deref().and_then(Path::parent)
+            && !folder.as_os_str().is_empty()
+            && !folder.is_dir()
+        {
+            return Err(Failure::usage(format!("write into the folder `{}`: it is none", folder.display())));
+        }
         let scenario = only(&self.workspace.shell()?, &self.scenario)?;
         Laboratory::open(&choice, &mut telling())?;
         let folder = folder::scratch()?;
@@ -62,21 +69,25 @@ impl PackUp {
         // Where its evidence lies is no use to others.
         outcome.evidence.clear();
         outcome.message = outcome.message.as_deref().map(without_evidence);
-        let guests = Conversation::all(folder.path())?;
+        // Nobody has to be waited for any more.
+        Interrupts::let_through(|| self.write(&scenario.name, &outcome, ran, Conversation::all(folder.path())?))
+    }
+
+    /// Writes what a run came to.
+    fn write(&self, name: &str, outcome: &Outcome, ran: Ran, guests: Vec<Conversation>) -> Result<(), Failure> {
         let ended = match ran {
-            Ran::Skipped(reason) => return Err(Failure::usage(format!("`{}` is skipped: {reason}", scenario.name))),
+            Ran::Skipped(reason) => return Err(Failure::usage(format!("`{name}` is skipped: {reason}"))),
             Ran::Badly(class, text, _) if guests.is_empty() => {
-                return Err(Failure::new(class, format!("`{}` left nothing to pack: {text}", scenario.name)));
+                return Err(Failure::new(class, format!("`{name}` left nothing to pack: {text}")));
             }
-            _ if guests.is_empty() => return Err(Failure::usage(format!("`{}` has no guest", scenario.name))),
+            _ if guests.is_empty() => return Err(Failure::usage(format!("`{name}` has no guest"))),
             Ran::Well(_) => "it passes".to_owned(),
             Ran::Badly(class, text, _) => format!("{class}: {}", first_line(class, &text)),
         };
         let said: usize = guests.iter().map(Conversation::bytes).sum();
         let guests = guests.into_iter().map(|guest| self.packed(guest)).collect::<Result<_, _>>()?;
-        let bytes = Pack::new(&outcome, AGENT, guests)?.bytes()?;
-        let named = || format!("{}.mdlab", scenario.name.replace("::", ".")).into();
-        let path = self.output.clone().unwrap_or_else(named);
+        let bytes = Pack::new(outcome, AGENT, guests)?.bytes()?;
+        let path = self.output.clone().unwrap_or_else(|| format!("{}.mdlab", name.replace("::", ".")).into());
         folder::write_whole(&path, &bytes)?;
         let (size, said) = (bytes.len() as f64 / 1024.0, said / 1024);
         print(&format!("{}: {size:.0} KiB, {said} KiB of conversation; {ended}\n", path.display()))

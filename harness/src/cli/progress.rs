@@ -3,15 +3,22 @@
 use std::io::Write;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use mdlab_vm::News;
+
+use crate::printable::printable;
 
 /// All that is shown at the same time. It is hidden where the standard error is no terminal.
 static SHOWN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// How long something takes before it is worth a word.
+const PATIENCE: Duration = Duration::from_secs(10);
+const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a bar says how long it has been.
 const TICK: Duration = Duration::from_millis(200);
@@ -34,6 +41,32 @@ pub(super) fn counting(what: &str, pieces: usize) -> ProgressBar {
     let bar = shown(ProgressBar::new(pieces as u64).with_message(what.to_owned()));
     bar.set_style(style("{spinner} {msg}{pos} of {len} [{bar:30}] {elapsed}, {eta} to go"));
     bar
+}
+
+/// Does what may take long, or no time at all. Once it takes some, a terminal shows for how long; elsewhere a line says so, and
+/// again whenever it has taken twice as long.
+pub(super) fn patiently<T>(what: &str, act: impl FnOnce() -> T) -> T {
+    let (began, in_terminal) = (Instant::now(), !SHOWN.is_hidden());
+    let (done, waiting) = channel::<()>();
+    let tell = move || {
+        let mut next = if in_terminal { TERMINAL_PATIENCE } else { PATIENCE };
+        while waiting.recv_timeout(next.saturating_sub(began.elapsed())) == Err(RecvTimeoutError::Timeout) {
+            if in_terminal {
+                let bar = shown(ProgressBar::no_length().with_message(printable(what).into_owned()));
+                bar.set_style(style("{spinner} {msg}, {elapsed}"));
+                let _ = waiting.recv();
+                return bar.finish_and_clear();
+            }
+            notice(&format!("{what}: {} s so far", began.elapsed().as_secs()));
+            next *= 2;
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(tell);
+        let result = act();
+        drop(done);
+        result
+    })
 }
 
 /// Tells of jobs, one after the other.
@@ -61,7 +94,7 @@ pub(super) fn telling() -> impl FnMut(News) {
         News::Begins(text) if !SHOWN.is_hidden() => {
             // What it replaces has failed.
             bar = None;
-            let begun = shown(ProgressBar::no_length().with_message(text.to_owned()));
+            let begun = shown(ProgressBar::no_length().with_message(printable(text).into_owned()));
             begun.set_style(style("{spinner} {msg}, {elapsed}"));
             bar = Some(begun);
         }
@@ -89,7 +122,7 @@ pub(super) fn notice(text: &str) {
 /// Prints to the standard error; a terminal that is gone is no reason to end otherwise.
 pub(super) fn complain(text: &str) {
     aside(|| {
-        let _ = writeln!(std::io::stderr(), "mdlab: {text}");
+        let _ = writeln!(std::io::stderr(), "mdlab: {}", printable(text));
     });
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use mdlab_vm::{Cache, Digest, Kernel, KernelSource};
 
 use super::print;
-use super::progress::{complain, is_quiet, telling};
+use super::progress::{complain, is_quiet, patiently, telling};
 use crate::choice::Choice;
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -37,11 +37,9 @@ impl Replay {
             let text = format!("expected `{}` to have passed or failed, it has neither", outcome.scenario);
             return Err(Failure::usage(format!("read `{}`: {text}", self.file.display())));
         }
-        if pack.guests.is_empty() {
-            return Err(Failure::usage(format!(
-                "read `{}`: expected a guest at least, it has none",
-                self.file.display()
-            )));
+        if pack.guests.is_empty() || pack.guests.iter().any(|guest| guest.conversation.is_empty()) {
+            let text = "expected a guest at least, and each to have said something";
+            return Err(Failure::usage(format!("read `{}`: {text}", self.file.display())));
         }
         for (number, guest) in (1..).zip(&pack.guests) {
             let kept = machine(guest, &pack)?;
@@ -53,12 +51,19 @@ impl Replay {
             } else {
                 String::new()
             };
-            if let Err(difference) = guest.conversation.hold_again(kept.fork_alone()?)? {
+            let fork = kept.fork_alone()?;
+            let again = patiently("saying again what was said", || guest.conversation.hold_again(fork));
+            if let Err(difference) = again? {
                 let text = format!("{title}it is not the same as when it was packed, {difference}");
                 return Err(Failure::new(Class::Drift, text));
             }
             let digest = Digest::of(&postcard::to_stdvec(&guest.conversation).unwrap_or_default());
             print(&format!("\n{title}the same, bit for bit: {}\n", &digest.short()[..16]))?;
+            if guest.conversation.fell_silent() {
+                print(
+                    "then silence, as before; how long it was waited for, and what the console said by then, is the host's doing\n",
+                )?;
+            }
         }
         // A stranger may have written the file.
         for difference in &outcome.differences {
@@ -69,10 +74,10 @@ impl Replay {
                 // It says of which class it is.
                 let message = outcome.message.unwrap_or_default();
                 let message = message.strip_prefix(&format!("{class}: ")).unwrap_or(&message).to_owned();
-                let text = format!("`{}` failed so: {message}", outcome.scenario);
+                let text = format!("`{}` failed so where it was packed: {message}", outcome.scenario);
                 Err(Failure::new(class, text))
             }
-            _ => print(&format!("`{}` passes\n", printable(&outcome.scenario))),
+            _ => print(&format!("`{}` passed where it was packed\n", printable(&outcome.scenario))),
         }
     }
 }
@@ -86,9 +91,12 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
         let path = folder.path().join("bzImage");
         folder::write_whole(&path, image)?;
         let laboratory = Laboratory::of_files(&cache, id, &path, ram_disk, &mut telling())?;
+        let (qemu, others) = differing(&conversation.recipe, laboratory.recipe());
+        warn_of("QEMU", &qemu);
         // Of the rest only the names are others here: it is in the pack.
-        let (qemu, _) = differing(&conversation.recipe, laboratory.recipe());
-        warn_of(&qemu);
+        let own = ["arguments ", "mailbox "];
+        let own: Vec<_> = others.into_iter().filter(|line| own.iter().any(|key| line[2..].starts_with(key))).collect();
+        warn_of(&format!("the machine of mdlab {}", pack.mdlab), &own);
         return Ok(laboratory);
     }
     let refuse = |error: String| Failure::usage(format!("read the pack: {error}"));
@@ -115,7 +123,7 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
     let kernel = Kernel::find(&kernel, &cache, &mut notice)?;
     let laboratory = Laboratory::of_parts(&cache, &choice, (&kernel, &userland), &mut notice)?;
     let (qemu, others) = differing(&conversation.recipe, laboratory.recipe());
-    warn_of(&qemu);
+    warn_of("QEMU", &qemu);
     if !others.is_empty() {
         let text = format!(
             "this is not the machine on which mdlab {} packed it: `mdlab pack --whole` packs that as well",
@@ -126,11 +134,11 @@ fn machine(guest: &Packed, pack: &Pack) -> Result<Laboratory, Failure> {
     Ok(laboratory)
 }
 
-/// Says that QEMU is another one, if it is.
-fn warn_of(qemu: &[String]) {
-    if !qemu.is_empty() {
-        let text = "QEMU is not the one with which it was packed, and may be why something differs";
-        complain(&format!("{text}:\n{}", printable(&qemu.join("\n"))));
+/// Says that something is another here, if it is.
+fn warn_of(what: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        let text = "is not the one here, and may be why something differs; packed (-) and here (+)";
+        complain(&format!("{what} with which it was packed {text}:\n{}", lines.join("\n")));
     }
 }
 
@@ -156,7 +164,7 @@ mod tests {
             std::fs::write(&file, Pack::new(&outcome, b"", Vec::new()).unwrap().bytes().unwrap()).unwrap();
             Replay { file: file.clone() }.run().unwrap_err().to_string()
         };
-        assert!(told(Some(Verdict::Pass)).ends_with("expected a guest at least, it has none"));
+        assert!(told(Some(Verdict::Pass)).ends_with("expected a guest at least, and each to have said something"));
         assert!(told(None).ends_with("expected `mirror` to have passed or failed, it has neither"));
     }
 

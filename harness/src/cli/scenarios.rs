@@ -9,6 +9,7 @@ use mdlab_vm::child;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
+use super::progress::patiently;
 use crate::choice::Choice;
 use crate::failure::Failure;
 use crate::folder;
@@ -99,8 +100,8 @@ pub(super) fn list_all(shell: &Shell) -> Result<Vec<Scenario>, Failure> {
 fn listed(shell: &Shell, members: &Members, options: &[&str]) -> Result<Value, Failure> {
     let selected = members.selected();
     let command = cmd!(shell, "cargo nextest list --message-format json {selected...} {options...}");
-    let output =
-        child::output(command).map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
+    let output = patiently("building the scenarios", || child::output(command));
+    let output = output.map_err(|error| Failure::infra(format!("run `cargo nextest list`: {error}")))?;
     if !output.status.success() {
         let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::usage(format!("the scenarios do not build: {cause}")));

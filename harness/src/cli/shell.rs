@@ -11,7 +11,8 @@ use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
 use super::disks::Disks;
-use super::progress::{complain, telling};
+use super::interrupt::Interrupts;
+use super::progress::{complain, patiently, telling};
 use super::put::Put;
 use super::{Machine, print};
 use crate::channel::Channel;
@@ -71,6 +72,13 @@ impl Shell {
         for (guest, bytes) in &files {
             session.put(guest, bytes)?;
         }
+        let goes = match &self.record {
+            Some(name) => format!("the machine goes as well; what was recorded until now is in `{name}`"),
+            None => "the machine goes as well".to_owned(),
+        };
+        // At the prompt Ctrl-C is a key like others.
+        let interrupts = Interrupts::heed()?;
+        std::thread::spawn(move || interrupts.wait().map(|interrupt| interrupt.end(&goes)));
         let mut prompt = Prompt { shell: self, session, folder: None, record, idle: false, last: None };
         print(&format!(
             "{}; {} disks; .help lists what there is beside commands\n",
@@ -124,7 +132,7 @@ impl Prompt<'_> {
                 Ok(Line::Folder(None)) => self.folder = None,
                 Ok(Line::Folder(Some(find))) => self.go(&find),
                 Ok(Line::Wait) => {
-                    let did = self.session.settle(true);
+                    let did = patiently("waiting until md is idle", || self.session.settle(true));
                     // A wait that was too long is none that a scenario could hold to.
                     let is_step = did.is_ok();
                     self.step("wait", did, is_step)?;
@@ -141,7 +149,7 @@ impl Prompt<'_> {
     fn run(&mut self, argv: &[String], typed: &str) -> Result<(), Failure> {
         let answer = self.shell.stdin.clone();
         let label = typed.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
-        let did = self.session.run(argv, Some(&answer)).map(drop);
+        let did = patiently(&format!("running `{}`", typed.trim()), || self.session.run(argv, Some(&answer)).map(drop));
         // What could not be run, a program misspelt, has done nothing.
         let ran = self.session.stray();
         if let Some(command) = ran {

@@ -7,7 +7,7 @@ use mdlab_protocol::Exit;
 use mdlab_vm::Digest;
 
 use super::disks::Disks;
-use super::progress::{complain, telling};
+use super::progress::{complain, patiently, telling};
 use super::put::Put;
 use super::{Machine, print};
 use crate::choice::Choice;
@@ -93,9 +93,10 @@ impl Trace {
             session.put(guest, bytes)?;
         }
         for (number, words) in (1..).zip(lines) {
-            let outcome = session.run(words, Some(&self.stdin)).cloned();
+            let running = format!("running `{}`", shell_words::join(words));
+            let outcome = patiently(&running, || session.run(words, Some(&self.stdin)).cloned());
             if outcome.is_ok() {
-                session.settle(true)?;
+                patiently("waiting until md is idle", || session.settle(true))?;
             }
             // A guest that is gone, or never ran the command, has nothing to show.
             if outcome.as_ref().map_or_else(|failure| failure.class == Class::Tool, |_| true) {

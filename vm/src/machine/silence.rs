@@ -17,6 +17,10 @@ const INTERRUPT_LIMIT: Duration = Duration::from_secs(30);
 /// `IN_TURN` in `arguments.rs`.
 const TOO_MANY: &str = "replay_advance_current_icount";
 
+/// How the message of a silent guest begins. How long it was waited for, and what it had said on its console by the time at
+/// which it was interrupted, is the host's doing.
+pub const SILENT: &str = "the guest was not heard of";
+
 impl Machine {
     /// Whether the kernel has said on its console that nothing goes on any more, so that there is nothing to wait for.
     pub(super) fn is_stuck(&self) -> bool {
@@ -25,7 +29,7 @@ impl Machine {
 
     /// Why a guest is silent: QEMU is, or its kernel hangs. Then the stacks of all tasks stand on the console.
     pub(super) fn silence(&mut self, waited: Duration) -> Error {
-        let text = format!("the guest was not heard of within {} s of wall time", waited.as_secs());
+        let text = format!("{SILENT} within {} s of wall time", waited.as_secs());
         if self.process.is_stopped() {
             return Error::infra(format!("{text}: {}", self.stopped()));
         }
