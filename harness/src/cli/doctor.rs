@@ -50,13 +50,20 @@ impl Doctor {
         findings.extend(PROGRAMS.map(|(program, mend, needed)| find_program(program, mend, needed)));
         findings.extend([kernel_build(), keyring()]);
         let lacks = findings.iter().any(|finding| finding.needed && finding.found.is_err());
+        let mut refused = None;
         if !lacks {
-            findings.extend([self.boots(AccelChoice::Tcg)?, self.boots(AccelChoice::Kvm)?]);
+            for accel in [AccelChoice::Tcg, AccelChoice::Kvm] {
+                match self.boots(accel) {
+                    Ok(finding) => findings.push(finding),
+                    Err(failure) => refused = Some(failure),
+                }
+            }
         }
         let count = findings.iter().filter(|finding| finding.needed && finding.found.is_err()).count();
         print(&findings.iter().map(line).collect::<String>())?;
-        match count {
-            0 => Ok(()),
+        match (count, refused) {
+            (0, None) => Ok(()),
+            (0, Some(failure)) => Err(failure),
             _ => Err(Failure::infra(format!("this machine lacks {count} of the things that mdlab needs"))),
         }
     }
@@ -76,8 +83,12 @@ impl Doctor {
         };
         Ok(match accel {
             AccelChoice::Kvm => {
-                let found = found.map_err(|cause| format!("{cause}\n  mdlab does without: emulation is its default"));
-                Finding { what: "kvm", found, needed: false }
+                let needed = self.machine.accel == Some(AccelChoice::Kvm);
+                let found = found.map_err(|cause| match needed {
+                    true => cause,
+                    false => format!("{cause}\n  mdlab does without: emulation is its default"),
+                });
+                Finding { what: "kvm", found, needed }
             }
             _ => Finding { what: "emulation", found, needed: true },
         })
