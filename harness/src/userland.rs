@@ -1,5 +1,6 @@
 //! The user space of a guest: a distribution's own programs and rules around the agent.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -278,14 +279,16 @@ fn version_of(mut command: Command, path: &Path) -> Result<String> {
     let failed = |cause: String| Error::usage(format!("run `{} --version`: {cause}", path.display()));
     command.arg("--version");
     let ran = bounded(command, VERSION_LIMIT, None, Signal::SIGKILL);
-    let (end, _, text) = ran.map_err(|error| failed(error.to_string()))?;
+    let (end, status, text) = ran.map_err(|error| failed(error.to_string()))?;
     if end != End::Itself {
         return Err(failed(format!("it did not end within {} s", VERSION_LIMIT.as_secs())));
     }
     // mdadm prints `mdadm - v4.2 - 2021-12-30 - Debian 4.2-5`, on its standard error.
     let version = text.split_once(" v").and_then(|(_, rest)| rest.split_whitespace().next().map(str::to_owned));
     let version = version.filter(|version| version.starts_with(|first: char| first.is_ascii_digit()));
-    version.ok_or_else(|| failed(format!("expected `mdadm - vVERSION`, got `{}`", text.trim())))
+    // One that was killed has said nothing, perhaps; how mdadm itself ends varies.
+    let killed = status.signal().map(|_| format!("; it ended with {status}")).unwrap_or_default();
+    version.ok_or_else(|| failed(format!("expected `mdadm - vVERSION`, got `{}`{killed}", text.trim())))
 }
 
 #[cfg(test)]

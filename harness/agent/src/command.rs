@@ -171,10 +171,15 @@ impl Child {
     fn executed(&mut self) -> Result<(), Failure> {
         let mut number = [0; 4];
         match self.error.read(&mut number) {
-            // What was asked for cannot be run: a script without `#!`, or for an interpreter that is not there.
             Ok(4) => {
-                let error = Errno::from_raw(i32::from_ne_bytes(number));
-                Err(Failure::refuse(format!("execute `{}`", self.name), error.to_string()))
+                let (error, what) = (Errno::from_raw(i32::from_ne_bytes(number)), format!("execute `{}`", self.name));
+                match error {
+                    // It cannot be run, whoever asks: a script without `#!`, or for an interpreter that is not there.
+                    Errno::ENOENT | Errno::ENOEXEC | Errno::EACCES | Errno::ENOTDIR | Errno::ELOOP | Errno::E2BIG => {
+                        Err(Failure::refuse(what, error.to_string()))
+                    }
+                    _ => Err(error).attempt(|| what),
+                }
             }
             _ => Ok(()),
         }
