@@ -56,7 +56,7 @@ fn parts(unified: &str, now: &str) -> Vec<Part> {
             let is_gone = line.starts_with('-');
             passed += usize::from(!is_gone);
             if let Some(heading) = line.get(1..).and_then(|text| text.strip_prefix("## ")) {
-                step = if is_gone { (heading.to_owned(), before(passed, heading)) } else { step_at(passed) };
+                step = if is_gone { (heading.to_owned(), before(headings.len(), heading)) } else { step_at(passed) };
                 // A step of another name, or one more or less, is what differs.
                 if line.starts_with(' ') {
                     continue;
@@ -113,5 +113,7 @@ mod tests {
         assert_eq!(steps(&held.replace("three", "3")), [step("stop", 1)]);
         assert_eq!(steps(&held.replace("one", "1")), [step("stop", 0)]);
         assert_eq!(steps(&held.replace("## stop\nthree\n", "")), [step("stop", 1)]);
+        // What is gone belongs to none of those that are left.
+        assert_eq!(steps(&held.replace("## stop\none\n", "")), [step("stop", 1)]);
     }
 }
