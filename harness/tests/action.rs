@@ -135,6 +135,22 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     );
     // An input is no command.
     assert!(!workspace.path().join("planted").exists(), "{}", printed(&ran));
+    // A member of a workspace: whoever compiles it begins its paths at the workspace.
+    let repository = tempfile::tempdir().unwrap();
+    let member = repository.path().join("raid");
+    fs::create_dir(&member).unwrap();
+    lay_out(&member);
+    let manifest = fs::read_to_string(member.join("Cargo.toml")).unwrap();
+    let (package, workspace) = manifest.split_once("[workspace]").unwrap();
+    fs::write(member.join("Cargo.toml"), package).unwrap();
+    let workspace = format!("[workspace]\nmembers = [\"raid\"]\nresolver = \"3\"\n{workspace}");
+    fs::write(repository.path().join("Cargo.toml"), workspace).unwrap();
+    fs::rename(member.join("Cargo.lock"), repository.path().join("Cargo.lock")).unwrap();
+    let runner = Runner { workspace: repository.path(), ..runner };
+    let inputs_of_member = [("MDLAB_FILTER", "creates_a_mirror"), ("MDLAB_SCENARIOS", "raid")];
+    let ran = runner.step("run", &inputs_of_member);
+    assert!(printed(&ran).contains("\n::error file=raid/tests/array.rs,line="), "{}", printed(&ran));
+    assert!(runner.read("GITHUB_OUTPUT").ends_with("judged=true\n"));
     // Scenarios of another repository have no line in this one.
     let elsewhere = tempfile::tempdir().unwrap();
     let runner = Runner { workspace: elsewhere.path(), ..runner };
