@@ -1,7 +1,7 @@
 //! Where mdadm comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use mdlab_vm::Suite;
@@ -32,7 +32,11 @@ impl FromStr for ToolSource {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("debian", suite)) => suite.parse().map(Self::Debian),
+            Some(("file", path)) if path.starts_with("~/") => {
+                Err(format!("expected a path, got `{path}`: a shell knows `~` only where a word begins; write `$HOME`"))
+            }
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            _ if Path::new(text).is_file() => Err(format!("expected `file:{text}`, got `{text}`")),
             _ => Err(format!("expected `debian:SUITE` or `file:PATH`, got `{text}`")),
         }
     }
@@ -44,5 +48,18 @@ impl fmt::Display for ToolSource {
             Self::Debian(suite) => write!(f, "debian:{}", suite.name()),
             Self::File(path) => write!(f, "file:{}", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nearly_a_tool_is_told() {
+        let told = |text: &str| text.parse::<ToolSource>().unwrap_err();
+        assert_eq!(told("/bin/sh"), "expected `file:/bin/sh`, got `/bin/sh`");
+        assert!(told("file:~/mdadm").ends_with("a shell knows `~` only where a word begins; write `$HOME`"));
+        assert_eq!(told("mdadm"), "expected `debian:SUITE` or `file:PATH`, got `mdadm`");
     }
 }

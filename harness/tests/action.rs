@@ -135,8 +135,18 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     );
     // An input is no command.
     assert!(!workspace.path().join("planted").exists(), "{}", printed(&ran));
-    // A member of a workspace: whoever compiles it begins its paths at the workspace.
-    let repository = tempfile::tempdir().unwrap();
+    // Scenarios of another repository have no line in this one.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let runner = Runner { workspace: elsewhere.path(), ..runner };
+    let ran = runner.step("run", &inputs("", "creates_a_mirror"));
+    assert!(printed(&ran).contains("\n::error title=creates_a_mirror on Linux 6.1"), "{}", printed(&ran));
+}
+
+/// Whoever compiles a member of a workspace begins its paths there.
+#[test]
+fn a_member_of_a_workspace_is_annotated_where_it_is() {
+    let _alone = alone();
+    let (repository, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let member = repository.path().join("raid");
     fs::create_dir(&member).unwrap();
     lay_out(&member);
@@ -146,16 +156,11 @@ fn a_workflow_annotates_what_differs_and_merges_its_parts() {
     let workspace = format!("[workspace]\nmembers = [\"raid\"]\nresolver = \"3\"\n{workspace}");
     fs::write(repository.path().join("Cargo.toml"), workspace).unwrap();
     fs::rename(member.join("Cargo.lock"), repository.path().join("Cargo.lock")).unwrap();
-    let runner = Runner { workspace: repository.path(), ..runner };
-    let inputs_of_member = [("MDLAB_FILTER", "creates_a_mirror"), ("MDLAB_SCENARIOS", "raid")];
-    let ran = runner.step("run", &inputs_of_member);
+    let runner = Runner { workspace: repository.path(), temporary: temporary.path() };
+    let inputs = [("MDLAB_FILTER", "creates_a_mirror"), ("MDLAB_SCENARIOS", "raid")];
+    let ran = runner.step("run", &inputs);
     assert!(printed(&ran).contains("\n::error file=raid/tests/array.rs,line="), "{}", printed(&ran));
     assert!(runner.read("GITHUB_OUTPUT").ends_with("judged=true\n"));
-    // Scenarios of another repository have no line in this one.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let runner = Runner { workspace: elsewhere.path(), ..runner };
-    let ran = runner.step("run", &inputs("", "creates_a_mirror"));
-    assert!(printed(&ran).contains("\n::error title=creates_a_mirror on Linux 6.1"), "{}", printed(&ran));
 }
 
 /// What differs from a base is shown, and fails nothing.

@@ -1,12 +1,15 @@
 //! What takes time, shown while it lasts: how far it is in a terminal, a line elsewhere, nothing if so told.
 
-use std::io::Write;
+use std::fmt::Write;
+use std::io::Write as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle,
+};
 use mdlab_vm::News;
 
 use crate::printable::printable;
@@ -109,7 +112,14 @@ fn shown(bar: ProgressBar) -> ProgressBar {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // indicatif takes what nothing is known of for no time at all.
+    style.with_key("eta", |state: &ProgressState, text: &mut dyn Write| {
+        let _ = match state.pos() {
+            0 => write!(text, "?"),
+            _ => write!(text, "{:#}", HumanDuration(state.eta())),
+        };
+    })
 }
 
 /// Tells what is worth to be known while it runs.
