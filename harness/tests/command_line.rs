@@ -1,7 +1,8 @@
 //! `mdlab` from the outside: what it prints, and the exit status of each class of failure.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 const CREATE: &str = "mdadm --create /dev/md0 --level 1 --raid-devices 2 /dev/loop0 /dev/loop1";
 const STOP: &str = "mdadm --stop /dev/md0";
@@ -255,4 +256,17 @@ fn man_pages_and_completions_are_those_of_the_command_line() {
     assert!(read("mdlab.bash").contains("--shard") && read("_mdlab").contains("--shard"));
     let bash = Command::new("bash").arg("-n").arg(folder.path().join("mdlab.bash")).status().unwrap();
     assert!(bash.success());
+}
+
+/// Whoever waits for the second step has seen the first.
+#[test]
+fn a_step_is_shown_when_it_has_ended() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mdlab"));
+    command.args(["trace", "echo first", "sh -c 'while :; do :; done'"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut trace = command.spawn().unwrap();
+    let lines = BufReader::new(trace.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.ends_with("104 exits with 0")));
+    assert_eq!(trace.try_wait().unwrap(), None);
+    trace.kill().unwrap();
+    trace.wait().unwrap();
 }

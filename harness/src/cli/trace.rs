@@ -62,9 +62,10 @@ impl Trace {
     fn trace(&self, choice: &Choice, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
         let laboratory = Laboratory::open(choice, &mut telling())?;
         let mut session = laboratory.fork()?;
-        let outcome = self.record(&mut session, lines, files).map_err(|failure| session.blame(failure));
+        let mut shown = 0;
+        let outcome = self.record(&mut session, lines, files, &mut shown).map_err(|failure| session.blame(failure));
         // With what a step recorded that has not ended.
-        self.show(&session.evidence(UNFINISHED, false))?;
+        self.show(&session.evidence(UNFINISHED, false), &mut shown)?;
         outcome.map_err(|mut failure| {
             // Another command line has another folder, so that none takes another's evidence away.
             let title = format!("trace-{}", &Digest::of(self.again(choice).as_bytes()).short()[..8]);
@@ -87,7 +88,13 @@ impl Trace {
         format!("mdlab trace {} --disks {disks} --size {size} --stdin {stdin} {put}{commands}", choice.options())
     }
 
-    fn record(&self, session: &mut Session, lines: &[Vec<String>], files: &[(&str, Vec<u8>)]) -> Result<(), Failure> {
+    fn record(
+        &self,
+        session: &mut Session,
+        lines: &[Vec<String>],
+        files: &[(&str, Vec<u8>)],
+        shown: &mut usize,
+    ) -> Result<(), Failure> {
         self.disks.attach(session)?;
         for (guest, bytes) in files {
             session.put(guest, bytes)?;
@@ -104,6 +111,9 @@ impl Trace {
                 // A guest that was cut short has nothing to show either: what cut it short is what matters.
                 outcome.as_ref().map_or(Ok(()), |_| ended)?;
             }
+            if !self.json && !self.raw {
+                self.show(session.recording(), shown)?;
+            }
             let command = outcome?;
             if command.exit != Some(Exit::Status(0)) {
                 let text = format!("expected `{}` to end with status 0, got: {}", command.line(), command.came());
@@ -113,7 +123,8 @@ impl Trace {
         session.end()
     }
 
-    fn show(&self, recording: &Recording) -> Result<(), Failure> {
+    /// Shows a recording, but for as much of its text as was shown before.
+    fn show(&self, recording: &Recording, shown: &mut usize) -> Result<(), Failure> {
         let json = |value: serde_json::Result<String>| match value {
             Ok(text) => Ok(printable_json(&text).into_owned() + "\n"),
             Err(error) => Err(Failure::infra(format!("encode: {error}"))),
@@ -121,7 +132,11 @@ impl Trace {
         print(&match (self.json, self.raw) {
             (true, _) => json(serde_json::to_string_pretty(&Story::redacted(recording).json()))?,
             (_, true) => json(serde_json::to_string_pretty(recording))?,
-            _ => Story::raw(recording).text(),
+            _ => {
+                let text = Story::raw(recording).text();
+                let before = std::mem::replace(shown, text.len());
+                text[before..].to_owned()
+            }
         })
     }
 }
