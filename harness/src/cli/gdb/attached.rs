@@ -9,6 +9,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use mdlab_vm::child::{descriptor_of, end_with_parent};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -49,7 +50,7 @@ impl Attached {
         })?;
         let socket = socket.to_owned();
         scope.spawn(move || {
-            let _ = poll(&mut [readable(&watched)], PollTimeout::NONE);
+            wait_for(&mut [readable(&watched)], PollTimeout::NONE);
             drop(typed);
             // Where it has ended by itself there is nobody to listen.
             let _ = let_go(&socket);
@@ -61,11 +62,12 @@ impl Attached {
     pub(super) fn wait(mut self, interrupts: &Interrupts) -> Result<ExitStatus, Failure> {
         let interrupts = interrupts.as_fd();
         let mut left = [readable(&self.process), PollFd::new(interrupts, PollFlags::POLLIN)];
-        let _ = poll(&mut left, PollTimeout::NONE);
+        wait_for(&mut left, PollTimeout::NONE);
         if left[0].any() != Some(true) {
             let _ = kill(Pid::from_raw(self.gdb.id() as i32), Signal::SIGTERM);
             let limit = PollTimeout::try_from(GRACE).unwrap_or(PollTimeout::ZERO);
-            if poll(&mut left[..1], limit) != Ok(1) {
+            wait_for(&mut left[..1], limit);
+            if left[0].any() != Some(true) {
                 let _ = self.gdb.kill();
             }
         }
@@ -88,6 +90,11 @@ fn let_go(socket: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Waits until one of these can be read, as a process can that has ended.
+fn wait_for(all: &mut [PollFd], limit: PollTimeout) {
+    while poll(all, limit) == Err(Errno::EINTR) {}
 }
 
 fn readable(process: &OwnedFd) -> PollFd<'_> {
