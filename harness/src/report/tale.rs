@@ -1,7 +1,8 @@
 //! One scenario's recordings as the page shows them: what can be said in Rust is said here, and the page only draws.
 
 use mdlab_metadata::{Format, Superblock, diff};
-use mdlab_protocol::{Event, Observation, What};
+use mdlab_protocol::{Attribute, Event, Observation, What};
+use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::channel::{call, of_process, standing, superblocks, uevents};
@@ -189,22 +190,27 @@ const SHOWN: [&str; 8] = [
 ];
 
 fn arrays(after: &Observation) -> Vec<Array> {
-    let value = |path: &str| {
-        let attribute = after.attributes.iter().find(|attribute| attribute.path == path);
-        attribute.and_then(|attribute| attribute.value.as_deref().ok()).map(|value| value.trim().to_owned())
-    };
+    let value = |path: &str| after.attributes.iter().find(|attribute| attribute.path == path).map(read);
     let names = after.attributes.iter().filter_map(|attribute| attribute.path.strip_suffix("/md/array_state"));
     let array = |name: &str| {
         let folder = format!("{name}/md/dev-");
         let members = after.attributes.iter().filter_map(|attribute| {
             let member = attribute.path.strip_prefix(&folder)?.strip_suffix("/slot")?;
             let of = |what: &str| value(&format!("{folder}{member}/{what}")).unwrap_or_default();
-            Some(Member { name: member.to_owned(), slot: of("slot"), state: of("state") })
+            let (slot, state) = (of("slot"), of("state"));
+            let state = if state.is_empty() { "state unknown".into() } else { state };
+            Some(Member { name: member.to_owned(), slot, state })
         });
         let shown = SHOWN.iter().filter_map(|what| Some((what.to_string(), value(&format!("{name}/md/{what}"))?)));
         Array { name: name.to_owned(), attributes: shown.collect(), members: members.collect() }
     };
     names.map(array).collect()
+}
+
+/// What an attribute said; where it could not be read, the name of the error, which is no state of a healthy member.
+fn read(attribute: &Attribute) -> String {
+    let error = |error: &i32| format!("{:?}", Errno::from_raw(*error));
+    attribute.value.as_ref().map_or_else(error, |value| value.trim().to_owned())
 }
 
 fn blocks(after: &Observation, before: Option<&Observation>) -> Vec<Block> {
@@ -236,4 +242,23 @@ fn blocks(after: &Observation, before: Option<&Observation>) -> Vec<Block> {
         }
     };
     superblocks(after).into_iter().map(block).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_cannot_be_read_is_not_drawn_healthy() {
+        let attribute = |path: &str, value| Attribute { path: format!("md0/md/{path}"), value };
+        let attributes = vec![
+            attribute("array_state", Ok("clean\n".into())),
+            attribute("dev-loop0/slot", Ok("0\n".into())),
+            attribute("dev-loop0/state", Err(nix::libc::EIO)),
+            attribute("dev-loop1/slot", Ok("1\n".into())),
+        ];
+        let [array] = &arrays(&Observation { attributes, ..Observation::default() })[..] else { panic!("one array") };
+        let states = array.members.iter().map(|member| (member.slot.as_str(), member.state.as_str()));
+        assert_eq!(states.collect::<Vec<_>>(), [("0", "EIO"), ("1", "state unknown")]);
+    }
 }

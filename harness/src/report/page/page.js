@@ -7,7 +7,7 @@ const main = document.getElementById("main");
 /** An element with attributes and children; text is never read as HTML. */
 function el(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
-  const svg = ["svg", "g", "rect", "line", "text", "path"].includes(tag);
+  const svg = ["svg", "g", "rect", "line", "text", "path", "title"].includes(tag);
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   if (classes.length) node.setAttribute("class", classes.join(" "));
   for (const [key, value] of Object.entries(attributes)) {
@@ -167,14 +167,19 @@ function grid() {
     el("tbody", {}, tools.map((tool) => el("tr", {}, el("th", { scope: "row" }, `mdadm ${tool}`), linux.map((kernel) => cell(tool, kernel))))))));
 }
 
+/** A run, for a place that has no more room: how it ended is not told by a colour alone. */
+function squareOf(run) {
+  const said = `${machineName(run)}: ${run.verdict}`;
+  return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said }, kind(run.verdict) === "bad" ? "\u00d7" : "");
+}
+
 function strip(number) {
   const runs = runsOf[number];
   const places = [...report.machines.keys(), null];
   const cells = places.map((place) => {
     const run = telling(runs.filter((other) => other.machine === place));
     if (!run) return el("span.cell.none");
-    const said = `${machineName(run)}: ${run.verdict}`;
-    return el(`a.cell.${kind(run.verdict)}`, { href: address(run), title: said, "aria-label": said }, kind(run.verdict) === "bad" ? "\u00d7" : "");
+    return squareOf(run);
   });
   return el("div.strip", {}, el("a.mono", { href: address(telling(runs)) }, report.scenarios[number]), el("div", {}, cells));
 }

@@ -15,13 +15,14 @@ function drawArray(array) {
   for (const member of array.members) {
     const slot = Number(member.slot);
     if (Number.isInteger(slot) && slot < slots && member.slot !== "") continue;
-    boxes.push({ title: member.name, note: member.state || "spare", look: lookOf(member) });
+    boxes.push({ title: member.name, note: member.state, look: lookOf(member) });
   }
   if (!boxes.length) boxes.push({ title: "empty", note: "no slots", look: "empty" });
-  const perRow = 8;
+  const perRow = 4;
   const [wide, high] = [124, 58];
   const rows = Math.ceil(boxes.length / perRow);
-  const svg = el("svg", { width: Math.min(boxes.length, perRow) * wide, height: rows * high, role: "img", "aria-label": `${array.name}: ${boxes.map((box) => `${box.title} ${box.note}`).join("; ")}` });
+  const [width, height] = [Math.min(boxes.length, perRow) * wide, rows * high];
+  const svg = el("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${array.name}: ${boxes.map((box) => `${box.title} ${box.note}`).join("; ")}` });
   boxes.forEach((box, number) => {
     const [x, y] = [(number % perRow) * wide + 2, Math.floor(number / perRow) * high + 2];
     svg.append(el(`rect.slot.${box.look}`, { x, y, width: wide - 10, height: high - 10, rx: 6 }),
@@ -32,17 +33,17 @@ function drawArray(array) {
   return el("figure.array", {}, el("figcaption", {}, el("b", {}, array.name), ` ${said.map((name) => `${name} ${attributes[name]}`).join(", ")}`), svg);
 }
 
+/** By the words of its state; an error in its place leaves it without one. */
 function lookOf(member) {
-  if (member.state.includes("faulty")) return "faulty";
-  if (member.state.includes("journal")) return "journal";
-  return member.state.includes("spare") ? "spare" : "in_sync";
+  return ["faulty", "journal", "spare", "in_sync"].find((word) => member.state.includes(word)) ?? "unknown";
 }
 
 /** A superblock: each byte a square, coloured by its field; what changed is framed. */
 function drawBlock(block) {
-  const fields = block.fields.filter((field) => field.name !== "trailing");
+  const fields = block.fields.filter((field) => field.name !== "trailing" || field.before !== undefined || field.offset < block.bytes.length / 2);
   const end = fields.reduce((last, field) => Math.max(last, field.offset + field.width), 0);
-  const used = Math.max(block.bytes.length / 2, Math.min(end, 320));
+  // What is zero now may have been something else.
+  const used = Math.max(block.bytes.length / 2, Math.min(end, 320), (block.changed.at(-1) ?? -1) + 1);
   const owner = new Array(used).fill(null);
   fields.forEach((field, number) => {
     for (let byte = field.offset; byte < Math.min(field.offset + field.width, used); byte += 1) owner[byte] = number;
@@ -55,13 +56,13 @@ function drawBlock(block) {
     const text = block.bytes.slice(byte * 2, byte * 2 + 2) || "00";
     const number = owner[byte];
     const changed = altered.has(byte);
-    grid.append(el(`b${text === "00" ? ".zero" : ""}${changed ? ".changed" : ""}`,
-      { style: `--hue:${((number ?? 0) * 47) % 360}`, "data-field": number }, text));
+    const colour = number === null ? "background:var(--raised)" : `--hue:${(number * 47) % 360}`;
+    grid.append(el(`b${text === "00" ? ".zero" : ""}${changed ? ".changed" : ""}`, { style: colour, "data-field": number }, text));
   }
   grid.addEventListener("pointerover", (event) => {
     const number = event.target.dataset?.field;
     for (const lit of grid.querySelectorAll(".lit")) lit.classList.remove("lit");
-    if (number === undefined || number === "null") return;
+    if (number === undefined) return;
     for (const byte of grid.querySelectorAll(`[data-field="${number}"]`)) byte.classList.add("lit");
     said.replaceChildren(...describe(fields[number]));
   });

@@ -11,15 +11,16 @@ async function unpack(number) {
 async function showStory(run) {
   const name = report.scenarios[run.scenario];
   document.title = `${name}: mdlab report`;
-  const others = runsOf[run.scenario].map((other) => other.machine === null ? null : el(`a.cell.${kind(other.verdict)}`, {
-    href: address(other), title: `${machineName(other)}: ${other.verdict}`, "aria-current": other.number === run.number ? "page" : null,
-    style: other.number === run.number ? "outline:2px solid var(--accent);outline-offset:1px;opacity:1" : "",
-  }));
+  const others = runsOf[run.scenario].map((other) => {
+    const square = squareOf(other);
+    if (other.number === run.number) square.setAttribute("aria-current", "page");
+    return square;
+  });
   const head = [
     el("h1", {}, name),
     el("p.lead", {}, el(`span.badge.${kind(run.verdict)}`, {}, run.verdict), ` ${machineName(run)}, ${seconds(run.seconds)}`,
       run.place ? `, ${run.place}` : ""),
-    others.length > 1 ? el("div", { style: "display:flex;gap:3px;margin-bottom:.8rem" }, others) : null,
+    others.length > 1 ? el("div.others", {}, others) : null,
     run.message ? el(`pre.message.${kind(run.verdict)}`, {}, run.message) : null,
   ].filter(Boolean);
   const why = run.untold ? `Its story is not here: ${run.untold}.`
