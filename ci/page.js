@@ -186,6 +186,27 @@
       check(all("tr.here").length === 0, `${what}: no search, no marks`);
     }
 
+    // What is not shown is not found; what is shown of a record when asked for is.
+    const hits = (text) => {
+      type("#find", text);
+      return all("tr.here").length;
+    };
+    const detail = events.find((event) => event.lane === "call" && /^process \d+$/.test(event.more))?.more;
+    if (detail) {
+      const calls = all(".bar button").find((one) => one.textContent === "system calls");
+      check(hits(detail) > 0, `${what}: a search finds what a record says when asked for more`);
+      calls.click();
+      check(hits(detail) === 0, `${what}: and nothing of a lane that is off`);
+      type("#find", "");
+      location.hash = `#run=${shown.number}`;
+      maps[0].nearest(maps[0].events.find((event) => event.lane === "call").at);
+      await rest();
+      const reached = document.querySelector("tr.here p:not([hidden])");
+      check(reached !== null || !/&at=/.test(location.hash), `${what}: nor is a click led there`);
+      calls.click();
+      for (const row of all("tr.here")) row.classList.remove("here");
+    }
+
     // What md has nothing to do with is folded.
     const drawn = () => rows().filter((row) => getComputedStyle(row).display !== "none").length;
     const folded = rows().filter((row) => row.classList.contains("quiet")).length;
@@ -199,8 +220,37 @@
     if (link) {
       link.click();
       await rest();
-      check(all("tr.here").length === 1 && link.closest("tr").classList.contains("here"), `${what}: a link leads to its record`);
+      const row = link.closest("tr");
+      const isThere = () => all("tr.here").length === 1 && row.classList.contains("here") && row.contains(document.activeElement);
+      check(isThere(), `${what}: a link leads to its record, and so goes the keyboard`);
+      row.classList.remove("here");
+      document.activeElement.blur();
+      link.click();
+      await rest();
+      check(isThere(), `${what}: and does so again`);
+      const map = maps.at(-1);
+      const whole = map.to - map.from;
+      map.zoom(0.5, Number(row.dataset.at));
+      const span = map.to - map.from;
+      link.click();
+      await rest();
+      check(span >= whole || map.to - map.from === span, `${what}: and leaves the time that is shown`);
+      map.show(map.first, map.first);
+      const away = row.hidden;
+      link.click();
+      await rest();
+      check(!row.hidden && (!away || map.to - map.from === whole), `${what}: unless it lies elsewhere`);
+      map.zoom(Infinity);
     }
+
+    // The keyboard goes from step to step, each below the time line that stays in view.
+    window.scrollTo(0, 0);
+    press("n");
+    await rest();
+    const step = document.activeElement;
+    check(step.matches("section.step"), `${what}: n gives the keyboard to a step`);
+    const under = () => step.querySelector("h2").getBoundingClientRect().top - maps[0].node.getBoundingClientRect().bottom;
+    check(under() > -1, `${what}: its heading is in view, got ${under()}`);
     const more = document.querySelector("p.open");
     if (more) {
       more.click();

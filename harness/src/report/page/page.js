@@ -216,9 +216,25 @@ function beside(way) {
 
 function stepBeside(way) {
   const steps = [...document.querySelectorAll("section.step")];
-  const edge = 150;
+  if (!steps.length) return;
+  // Where a step comes to stand that is scrolled to.
+  const edge = Number.parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
   const at = steps.findLastIndex((step) => step.getBoundingClientRect().top < edge + 2);
-  steps[Math.min(Math.max(at + way, 0), steps.length - 1)]?.scrollIntoView();
+  const step = steps[Math.min(Math.max(at + way, 0), steps.length - 1)];
+  step.scrollIntoView();
+  takeKeyboard(step);
+}
+
+/** Has the keyboard go on from here. */
+function takeKeyboard(node) {
+  if (!node.hasAttribute("tabindex")) node.tabIndex = -1;
+  node.focus({ preventScroll: true });
+}
+
+/** Goes where a link leads, also where it has led before: of that the browser says nothing. */
+function lead(hash) {
+  if (location.hash === hash) route();
+  else location.hash = hash;
 }
 
 function setTheme(dark) {
@@ -264,6 +280,10 @@ document.getElementById("keys").addEventListener("click", keys["?"]);
 document.getElementById("summary").textContent = `${plural(report.runs.length, "run")}, mdlab ${report.mdlab}`;
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
 window.addEventListener("hashchange", route);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#run="]');
+  if (link?.hash === location.hash) lead(link.hash);
+});
 // Paper cannot be unfolded.
 window.addEventListener("beforeprint", () => {
   // One that is drawn may have others in it.

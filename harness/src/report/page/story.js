@@ -156,9 +156,14 @@ function lanesOf(step, id, map) {
     return line;
   }));
   const isQuiet = (row) => !row.kernel.length && !row.uevent.length && !row.call.some((record) => TELLING.test(record.text));
-  const rows = rowsOf(step.events).map((row) => el(isQuiet(row) ? "tr.quiet" : "tr", { "data-at": row.at, "data-end": Math.max(row.at, ...[row.kernel, row.uevent].flat().map((record) => record.at)) },
-    el("td", {}, el("a", { href: `#run=${shown.number}&at=${id}.${row.first}`, title: "Link to this record" }, ((row.at - begin) / 1e9).toFixed(6))),
-    cell(row.call), cell(row.kernel), cell(row.uevent)));
+  const rows = rowsOf(step.events).map((row) => {
+    const records = [row.call, row.kernel, row.uevent].flat();
+    const end = records.reduce((last, record) => Math.max(last, record.at), row.at);
+    const link = el("a", { href: `#run=${shown.number}&at=${id}.${row.first}`, title: "Link to this record" }, ((row.at - begin) / 1e9).toFixed(6));
+    const node = el(isQuiet(row) ? "tr.quiet" : "tr", { "data-at": row.at, "data-end": end },
+      el("td", {}, link), cell(row.call), cell(row.kernel), cell(row.uevent));
+    return Object.assign(node, { records });
+  });
   const table = el("table.lanes", {},
     el("colgroup", {}, el("col", { style: "width:6.5rem" }), el("col", { style: "width:44%" }), el("col"), el("col")),
     el("thead", {}, el("tr", {}, ["seconds", "system calls", "kernel", "uevents"].map((name) => el("th", { scope: "col" }, name)))),
@@ -191,8 +196,11 @@ function reveal(id) {
   const target = document.getElementById(`at-${id}`);
   if (!target) return;
   for (const row of document.querySelectorAll("tr.here")) row.classList.remove("here");
-  maps.forEach((map) => map.show(map.first, map.last));
+  const row = target.closest("tr");
+  // Only what lies outside of the time that is shown is worth the reader's zoom.
+  if (row?.hidden) maps[Number.parseInt(id, 10)].zoom(Infinity);
   target.closest("details")?.setAttribute("open", "");
-  target.closest("tr")?.classList.add("here");
+  row?.classList.add("here");
   target.scrollIntoView({ block: target.matches("section") ? "start" : "center" });
+  takeKeyboard(target);
 }

@@ -80,12 +80,19 @@ class TimeLine {
     this.svg.replaceChildren(...parts);
     const all = this.from <= this.first && this.to >= this.last;
     this.note.textContent = all ? "Drag, or turn the wheel, to zoom." : `${this.label(this.from)} to ${this.label(this.to)}; 0 shows all.`;
+    this.makeRoom();
   }
 
   label(at) {
     const span = (this.to - this.from) / 1e9;
     const digits = span > 10 ? 1 : span > 0.1 ? 3 : 6;
     return `${((at - this.begin) / 1e9).toFixed(digits)} s`;
+  }
+
+  /** What is scrolled to comes to stand below this, which covers what is above. */
+  makeRoom() {
+    const bottom = Number.parseFloat(getComputedStyle(this.node).top) + this.node.offsetHeight;
+    if (this.node.offsetHeight) document.documentElement.style.scrollPaddingTop = `${bottom}px`;
   }
 
   /** Shows a part of the time, here and in the tables. */
@@ -125,6 +132,13 @@ class TimeLine {
       for (const row of rows) for (const line of row.querySelectorAll(`p.${lane}`)) line.hidden = off;
     }
     this.draw();
+    if (this.find.value) this.search();
+  }
+
+  /** What a row says, and says when asked for more, in the lanes that are shown. */
+  said(row) {
+    const records = row.records.filter((record) => !this.off.has(record.lane));
+    return [row.cells[0].textContent, ...records.flatMap((record) => [record.text, record.more ?? ""])];
   }
 
   search() {
@@ -132,7 +146,7 @@ class TimeLine {
     const found = [];
     for (const { rows } of this.tables) {
       for (const row of rows) {
-        const hit = text !== "" && row.textContent.toLowerCase().includes(text);
+        const hit = text !== "" && this.said(row).some((part) => part.toLowerCase().includes(text));
         row.classList.toggle("here", hit);
         if (hit) found.push(row);
       }
@@ -179,11 +193,11 @@ class TimeLine {
     });
   }
 
-  /** Goes to the record that is nearest to a time. */
+  /** Goes to the record that is nearest to a time, of those that are shown. */
   nearest(at) {
     const gap = (event) => Math.abs(event.at - at);
-    const event = this.events.reduce((best, other) => (best === null || gap(other) < gap(best) ? other : best), null);
-    if (event) location.hash = `#run=${shown.number}&at=${event.id}`;
+    const event = this.events.filter((one) => !this.off.has(one.lane)).reduce((best, other) => (best === null || gap(other) < gap(best) ? other : best), null);
+    if (event) lead(`#run=${shown.number}&at=${event.id}`);
   }
 }
 
