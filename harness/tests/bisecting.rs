@@ -201,9 +201,16 @@ fn what_cannot_be_told_apart_is_said() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("built Linux 6.1.") && text.contains(" s; to run it:\n  --kernel tree:"), "{text}");
     history.git(&["checkout", "--quiet", "v2"]);
+    let unfinished = || {
+        let builds = history.0.path().join("cache/builds").read_dir().unwrap().flatten();
+        builds.filter(|build| build.path().join("mdlab.unfinished").is_file()).count()
+    };
+    let before = unfinished();
     let (status, text) = build(&[]);
     assert_eq!(status, Some(4), "{text}");
     assert!(text.contains("raid1.c:1: error"), "{text}");
+    // The kernel that was built there before is not taken for this one.
+    assert_eq!(unfinished(), before + 1);
     // No revision is to blame for a full disk.
     history.commit("v4", "echo 'ld: vmlinux: No space left on device' >&2; exit 1");
     let (status, text) = history.bisect(&["--good", "v1"]);

@@ -21,6 +21,8 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// How long something takes before it is worth a word.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a line says how far a job is, where there is no terminal.
+const LINES_APART: Duration = Duration::from_secs(30);
 const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a bar says how long it has been.
@@ -75,8 +77,14 @@ pub(super) fn patiently<T>(what: &str, act: impl FnOnce() -> T) -> T {
 /// Tells of jobs, one after the other.
 pub(super) fn telling() -> impl FnMut(News) {
     let mut bar: Option<ProgressBar> = None;
+    // What is at work where there is no terminal, and when that was last told.
+    let mut told: Option<(String, Instant)> = None;
     move |news| match news {
         News::Done(share) => {
+            if let Some((text, last)) = told.as_mut().filter(|(_, last)| last.elapsed() >= LINES_APART) {
+                notice(&format!("{text}: {:.0} %", share * 100.0));
+                *last = Instant::now();
+            }
             if let Some(bar) = &bar {
                 if bar.length().is_none() {
                     bar.set_length(PARTS as u64);
@@ -86,6 +94,7 @@ pub(super) fn telling() -> impl FnMut(News) {
             }
         }
         News::Ends => {
+            told = None;
             if let Some(bar) = bar.take() {
                 let (text, seconds) = (bar.message(), bar.elapsed().as_secs_f64());
                 bar.finish_and_clear();
@@ -101,7 +110,11 @@ pub(super) fn telling() -> impl FnMut(News) {
             begun.set_style(style("{spinner} {msg}, {elapsed}"));
             bar = Some(begun);
         }
-        News::Begins(text) | News::Note(text) => notice(text),
+        News::Begins(text) => {
+            notice(text);
+            told = Some((text.to_owned(), Instant::now()));
+        }
+        News::Note(text) => notice(text),
     }
 }
 

@@ -77,6 +77,9 @@ const MOST_BUILDS: usize = 8;
 /// The file of a build that says what was asked for, and by its time when the build was used last.
 pub(super) const ASKED: &str = "mdlab.config";
 
+/// The file in it while it is built, and until it is built again if that did not come to its end.
+pub(super) const UNFINISHED: &str = "mdlab.unfinished";
+
 /// What a build takes, programs and a header, and the package of Debian that has it.
 const NEEDS: [(&str, &str); 7] = [
     ("gcc", "gcc"),
@@ -111,6 +114,9 @@ impl Build {
         let began = Instant::now();
         let folder = cache.folder(&name)?;
         notice(News::Begins(&format!("building `{}` in `{}`", tree.display(), folder.display())));
+        // What lies there, another source's perhaps, is not to be taken for what is built now.
+        let unfinished = folder.join(UNFINISHED);
+        fs::write(&unfinished, "").context("write", &unfinished)?;
         let asked = folder.join(ASKED);
         fs::write(&asked, &config).context("write", &asked)?;
         let shell = Shell::new().doing("start a shell")?;
@@ -144,6 +150,7 @@ impl Build {
         run(&["allnoconfig"])?;
         refuse_refused(&tree, &folder, &config)?;
         run(&["bzImage", "modules"])?;
+        fs::remove_file(&unfinished).context("remove", &unfinished)?;
         notice(News::Ends);
         cache.discard_oldest("builds", ASKED, MOST_BUILDS, notice);
         Ok(Built { folder, took: began.elapsed(), _lock: lock })

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use super::build::UNFINISHED;
 use super::{image, stamp};
 use crate::error::{Context, Error, Result};
 
@@ -25,7 +26,8 @@ impl Tree {
             let (path, quoted) =
                 (folder.display().to_string(), shell_words::quote(&folder.to_string_lossy()).into_owned());
             Error::usage(format!(
-                "`{path}` is no built kernel tree: {cause}; `make -C {quoted} bzImage modules` builds it"
+                "`{path}` is no built kernel tree: {cause}; `mdlab kernel build {quoted}` builds one aside, or \
+                 `make -C {quoted} bzImage modules` there"
             ))
         };
         if !folder.is_dir() {
@@ -35,6 +37,10 @@ impl Tree {
             )));
         }
         let there = |path: &str| folder.join(path).exists();
+        if there(UNFINISHED) {
+            let text = "its last build did not come to its end, and what lies there is older: build it again";
+            return Err(Error::usage(format!("`{}` is no built kernel tree: {text}", folder.display())));
+        }
         if !there(Self::IMAGE) {
             return Err(unbuilt(format!("`{}` is not there", Self::IMAGE)));
         }
@@ -124,11 +130,15 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        assert!(refusal().contains("`arch/x86/boot/bzImage` is not there; `make -C "), "{}", refusal());
+        assert!(refusal().contains("`arch/x86/boot/bzImage` is not there; `mdlab kernel build "), "{}", refusal());
         image::tests::header(&folder.path().join(Tree::IMAGE), "6.12.1");
         assert!(refusal().contains("its bzImage is 6.12.1, and the tree is `` by now"), "{}", refusal());
         write("include/config/kernel.release", "6.12.1\n");
         assert!(Tree::open(folder.path()).unwrap().is_monolithic());
+        // A build that failed, or was interrupted, has left the kernel before it.
+        write(UNFINISHED, "");
+        assert!(refusal().contains("its last build did not come to its end"), "{}", refusal());
+        fs::remove_file(folder.path().join(UNFINISHED)).unwrap();
         write("modules.order", "drivers/md/raid1.o\n");
         assert!(refusal().contains("lists `drivers/md/raid1.ko`, which is not there"), "{}", refusal());
         write("drivers/md/raid1.ko", "");
