@@ -22,6 +22,7 @@ use crate::folder;
 use crate::guest::debugger;
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcomes, Verdict};
+use crate::printable::printable;
 use crate::snapshot::IGNORED;
 use attached::Attached;
 use symbols::Symbols;
@@ -100,7 +101,9 @@ impl Gdb {
             (ran, stopped.map(|gdb| gdb?.wait(&interrupts)))
         });
         let (end, status, text) = ran.map_err(|error| Failure::infra(format!("run `{}`: {error}", self.scenario)))?;
-        print(&text)?;
+        let is_ours = |line: &&str| [debugger::STOPPED, debugger::PASSED].iter().any(|words| line.contains(words));
+        let told: Vec<&str> = text.lines().filter(|line| !is_ours(line)).collect();
+        print(&(told.join("\n") + "\n"))?;
         match (left, end) {
             (_, End::Interrupted) => return Ok(interrupts.next()),
             (_, End::TooLate) => {
@@ -110,7 +113,13 @@ impl Gdb {
                 let gdb = gdb?;
                 match interrupts.next() {
                     Some(interrupt) => return Ok(Some(interrupt)),
-                    None if gdb.success() => print(&format!("`{}` went on to its end\n", scenario.name))?,
+                    None if gdb.success() => {
+                        let outcome = outcomes.read().into_iter().next();
+                        let failed = outcome.filter(|one| matches!(one.verdict, Some(Verdict::Fail(_))));
+                        let message = failed.and_then(|one| one.message).unwrap_or_default();
+                        let message = message.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+                        print(&format!("`{}` went on to its end{}\n", scenario.name, printable(&message)))?;
+                    }
                     None => return Err(Failure::infra(format!("gdb ended with {gdb}"))),
                 }
             }
