@@ -139,7 +139,10 @@
     press("+");
     press("+");
     check(events.length < 20 || rows().some((row) => row.hidden), `${what}: + leaves a part of the rows`);
+    const { from, to, last } = maps[0];
     press("ArrowRight");
+    check(maps[0].from > from || to === last, `${what}: an arrow moves what is shown`);
+    check(Math.abs(maps[0].to - maps[0].from - (to - from)) < 1, `${what}: and shows as much`);
     // A drag that begins left of the time line.
     const svg = document.querySelector(".map svg");
     const at = (part) => svg.getBoundingClientRect().left + part;

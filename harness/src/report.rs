@@ -55,6 +55,12 @@ fn by_machine(results: &Results) -> Vec<(String, Vec<&Outcome>)> {
     booted.chain([("no machine".to_owned(), of(None))]).filter(|(_, outcomes)| !outcomes.is_empty()).collect()
 }
 
+/// What a run is called: one of no machine is of that which did not boot, as it was asked for.
+fn name(outcome: &Outcome) -> String {
+    let asked = Some(&outcome.options).filter(|options| outcome.machine.is_none() && !options.is_empty());
+    asked.map_or_else(|| outcome.scenario.clone(), |options| format!("{} {options}", outcome.scenario))
+}
+
 /// What is said of a run first.
 fn first_line(outcome: &Outcome) -> String {
     let message = outcome.message.as_deref().unwrap_or("it was ended before its time");

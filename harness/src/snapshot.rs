@@ -137,21 +137,17 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
             }
             Some((since, held)) => {
                 known = true;
-                let file = format!("{}.snap", since.name(channel));
-                let difference = similar::TextDiff::from_lines(held, text.trim_end());
-                let mut difference = difference.unified_diff();
-                let difference = difference.missing_newline_hint(false).header(&format!("{file}, until now"), "now");
-                let unified = difference.to_string();
+                let unified = note(guest, place, (channel, since), [held, text.trim_end()]);
                 // insta compares a version with itself alone: of another it can only show the new file.
                 if since != runs || !insta_shows {
                     eprintln!("{unified}");
                 }
-                let (name, snapshot) = (channel.name().to_owned(), place.folder.join(file));
-                let difference = outcome::Difference { channel: name, snapshot, guest: guest.number(), unified };
-                outcome::note(guest.title(), Word::Differs(difference));
                 (&mut drifted, runs.name(channel))
             }
-            None => (&mut missing, Since::EVER.name(channel)),
+            None => {
+                note(guest, place, (channel, Since::EVER), ["", text.trim_end()]);
+                (&mut missing, Since::EVER.name(channel))
+            }
         };
         match catch_unwind(AssertUnwindSafe(|| assert(name.clone(), &text))) {
             Ok(()) => forget(place, &name),
@@ -178,6 +174,18 @@ pub fn compare(guest: &Guest, place: &Place, assert: impl Fn(String, &str)) {
         let line = Some(Location::caller().to_string());
         guest.expect::<()>(Err(Failure::with(Class::Drift, text, Evidence { machine, line, ..Evidence::default() })));
     }
+}
+
+/// Notes how a channel differs from what held, or from nothing at all; returns what is told of it.
+fn note(guest: &Guest, place: &Place, (channel, since): (Channel, Since), [held, now]: [&str; 2]) -> String {
+    let file = format!("{}.snap", since.name(channel));
+    let difference = similar::TextDiff::from_lines(held, now);
+    let mut difference = difference.unified_diff();
+    let unified = difference.missing_newline_hint(false).header(&format!("{file}, until now"), "now").to_string();
+    let (channel, snapshot) = (channel.name().to_owned(), place.folder.join(file));
+    let difference = outcome::Difference { channel, snapshot, guest: guest.number(), unified: unified.clone() };
+    outcome::note(guest.title(), Word::Differs(difference));
+    unified
 }
 
 /// Withdraws what was offered for review when something else held.

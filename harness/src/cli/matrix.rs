@@ -17,7 +17,7 @@ use super::interrupt::Interrupts;
 use super::pool::{self, Done};
 use super::print;
 use super::progress::{counting, is_quiet, telling};
-use super::report::tell;
+use super::report::{either, tell};
 use super::scenarios::{self, Scenario, Workspace, environment};
 use crate::failure::{Class, Failure};
 use crate::folder;
@@ -89,11 +89,14 @@ impl Matrix {
         };
         outcomes.extend(cut.as_ref().map(Outcome::not_run));
         let results = Results::new(began.elapsed(), outcomes);
-        let kept = Interrupts::let_through(|| self.tell(&sheet, minutes).and_then(|()| tell(results)));
+        let kept = Interrupts::let_through(|| {
+            let shown = self.tell(&sheet, minutes);
+            either(tell(results, self.workspace.elsewhere()), shown)
+        });
         if let Some(interrupt) = interrupt {
             interrupt.end(&made);
         }
-        outcome.and(kept).and_then(|()| verdict(&sheet))
+        either(outcome.and_then(|()| verdict(&sheet)), kept)
     }
 
     fn grid(&self) -> Result<Grid, Failure> {

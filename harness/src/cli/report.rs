@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::print;
+use super::progress::complain;
 use crate::failure::Failure;
+use crate::printable::printable_json;
 use crate::results::{self, Results};
 use crate::{folder, report};
 
@@ -81,8 +83,10 @@ impl Report {
             Format::Html => report::page(&results, self.every_story)?,
             Format::Junit => report::junit::junit(&results)?,
             Format::Ktap => report::ktap::ktap(&results),
-            Format::Kcidb => format!("{:#}\n", report::kcidb::kcidb(&results, &self.origin)),
-            Format::Json => results.text()?,
+            Format::Kcidb => {
+                printable_json(&format!("{:#}\n", report::kcidb::kcidb(&results, &self.origin))).into_owned()
+            }
+            Format::Json => printable_json(&results.text()?).into_owned(),
             Format::Markdown => report::github::summary(&results),
             Format::Github => report::github::annotations(&results),
         };
@@ -105,17 +109,29 @@ impl Report {
 }
 
 /// Keeps what a run came to, and its page; says what counts of it.
-pub(super) fn tell(results: Results) -> Result<(), Failure> {
+pub(super) fn tell(results: Results, scenarios: Option<&Path>) -> Result<(), Failure> {
     // Where nothing was run, what is said of that is all.
     let ran = results.outcomes.iter().any(|outcome| !outcome.is_not_run() && !outcome.is_boot());
     let summary = ran.then(|| report::summary::summary(&results));
-    let next = report::summary::next(&results);
+    let next = report::summary::next(&results, scenarios);
+    // First of all: where a disk is full, this is all that there is.
+    if let Some(summary) = &summary {
+        print(&format!("\n{summary}"))?;
+    }
     // Its evidence is where it is said to be until the file is written.
     let page = report::page(&results, false)?;
     let path = results.write()?.with_file_name(Format::Html.file());
     folder::write_whole(&path, page.as_bytes())?;
     let next = next.map_or_else(String::new, |command| format!("next:   {command}\n"));
-    summary.map_or(Ok(()), |summary| print(&format!("\n{summary}report: {}\n{next}", path.display())))
+    summary.map_or(Ok(()), |_| print(&format!("report: {}\n{next}", path.display())))
+}
+
+/// The first of two failures, which counts; the other one is told.
+pub(super) fn either(first: Result<(), Failure>, second: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Err(_), Err(second)) = (&first, &second) {
+        complain(&second.to_string());
+    }
+    first.and(second)
 }
 
 /// A name as KCIDB wants it.

@@ -17,12 +17,13 @@ use xshell::{Shell, cmd};
 
 use super::interrupt::{Interrupt, Interrupts};
 use super::progress::{is_quiet, telling};
-use super::report::tell;
+use super::report::{either, tell};
 use super::scenarios::{self, Members, Workspace, environment};
 use super::{Machine, print};
 use crate::failure::{Class, Failure};
 use crate::laboratory::Laboratory;
 use crate::outcome::{self, Outcome, Outcomes, Verdict};
+use crate::printable::printable;
 use crate::results::Results;
 use runner::Runner;
 
@@ -62,7 +63,8 @@ impl Run {
         // Booted here, once and with a word to the user; the scenarios find it in the cache.
         if let Err(failure) = Laboratory::open(&choice, &mut telling()) {
             let outcome = Outcome::no_machine(choice.options(), Verdict::Fail(failure.class), &failure);
-            return tell(Results::new(Duration::ZERO, vec![outcome])).and(Err(failure));
+            let told = tell(Results::new(Duration::ZERO, vec![outcome]), self.workspace.elsewhere());
+            return either(Err(failure), told);
         }
         let (outcomes, runner) = (Outcomes::open()?, Runner::new()?);
         for (name, value) in environment(&choice)? {
@@ -106,17 +108,16 @@ impl Run {
         let told = skipped(&noted);
         let came = interrupt.as_ref().map(|interrupt| interrupt.failure(NOT_ALL));
         noted.extend(came.as_ref().or(ran.as_ref().err()).map(Outcome::not_run));
-        let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone())));
+        let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone()), self.workspace.elsewhere()));
         if let Some(interrupt) = interrupt {
             interrupt.end(NOT_ALL);
         }
-        told?;
-        ran?;
         let failed = |outcome: Outcome| outcome.verdict.and_then(Verdict::class);
-        match status.code() {
+        let judged = ran.and_then(|()| match status.code() {
             Some(SOME_FAILED) => Err(verdict(&noted.into_iter().filter_map(failed).collect::<Vec<_>>())),
             _ => Ok(()),
-        }
+        });
+        either(judged, told)
     }
 
     /// Whether the test runner ran what was asked for, however it ended.
@@ -167,7 +168,7 @@ fn skipped(noted: &[Outcome]) -> Result<(), Failure> {
     let skipped = noted.iter().filter(|outcome| outcome.verdict == Some(Verdict::Skip));
     let reason = |outcome: &Outcome| outcome.message.clone().unwrap_or_default();
     let reasons: Vec<String> =
-        skipped.map(|outcome| format!("  {}: {}\n", outcome.scenario, reason(outcome))).collect();
+        skipped.map(|outcome| format!("  {}: {}\n", outcome.scenario, printable(&reason(outcome)))).collect();
     match reasons.len() {
         0 => Ok(()),
         count => print(&format!("{count} of the scenarios that passed were skipped:\n{}", reasons.concat())),

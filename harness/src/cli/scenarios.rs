@@ -29,6 +29,11 @@ impl Workspace {
         self.scenarios.as_deref().unwrap_or(Path::new("."))
     }
 
+    /// Where they are, if not around the current folder.
+    pub(super) fn elsewhere(&self) -> Option<&Path> {
+        self.scenarios.as_deref()
+    }
+
     /// A shell in it.
     pub(super) fn shell(&self) -> Result<Shell, Failure> {
         let shell = Shell::new().map_err(|error| Failure::infra(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! For GitHub Actions: annotations of the lines that failed, and the summary of a job, in Markdown.
 
-use super::{by_machine, cut, file_and_line, whole, word};
+use super::{by_machine, cut, file_and_line, verdicts, whole, word};
 use crate::outcome::{Outcome, Verdict};
 use crate::results::Results;
 
@@ -16,7 +16,7 @@ pub(crate) fn annotations(results: &Results) -> String {
     let lines = failures(results).map(|outcome| {
         let place = outcome.place.as_deref().and_then(file_and_line);
         let place = place.map_or(String::new(), |(file, line)| format!("file={},line={line},", property(file)));
-        let title = property(&title(outcome, ""));
+        let title = property(&title(outcome, false));
         format!("::error {place}title={title}::{}\n", data(&whole(outcome)))
     });
     lines.collect()
@@ -28,9 +28,12 @@ pub(crate) fn summary(results: &Results) -> String {
     for (machine, outcomes) in by_machine(results) {
         let count = |wanted| outcomes.iter().filter(|outcome| outcome.verdict == Some(wanted)).count();
         let (pass, skip) = (count(Verdict::Pass), count(Verdict::Skip));
+        let machine = plain(&machine);
         text.push_str(&format!("| {machine} | {pass} | {skip} | {} |\n", outcomes.len() - pass - skip));
     }
-    let failed: Vec<_> = failures(results).collect();
+    let mut failed: Vec<_> = failures(results).collect();
+    // What counts most first.
+    failed.sort_by_key(|outcome| verdicts().iter().position(|verdict| *verdict == outcome.verdict));
     for outcome in failed.iter().take(SHOWN) {
         let message = whole(outcome);
         let mut lines: Vec<&str> = message.lines().take(LINES).collect();
@@ -39,7 +42,7 @@ pub(crate) fn summary(results: &Results) -> String {
         }
         let shown = cut(&lines.join("\n"), ROOM);
         let fence = fence(&shown);
-        let (verdict, title) = (word(outcome.verdict), title(outcome, "`"));
+        let (verdict, title) = (word(outcome.verdict), title(outcome, true));
         text.push_str(&format!("\n**{verdict}** {title}\n\n{fence}diff\n{shown}\n{fence}\n"));
     }
     match failed.len().saturating_sub(SHOWN) {
@@ -60,10 +63,20 @@ fn failures(results: &Results) -> impl Iterator<Item = &Outcome> {
     all.filter(|outcome| !matches!(outcome.verdict, Some(Verdict::Pass | Verdict::Skip)))
 }
 
-/// What failed, its name between these marks, and where.
-fn title(outcome: &Outcome, mark: &str) -> String {
-    let machine = outcome.machine.as_ref().map_or_else(String::new, |machine| format!(" on {machine}"));
-    format!("{mark}{}{mark}{machine}", outcome.scenario)
+/// What failed, and where; in Markdown, or not.
+fn title(outcome: &Outcome, markdown: bool) -> String {
+    let machine = outcome.machine.as_ref().map_or_else(|| outcome.options.clone(), ToString::to_string);
+    let on = if machine.is_empty() { "" } else { " on " };
+    match markdown {
+        true => format!("`{}`{on}{}", outcome.scenario, plain(&machine)),
+        false => format!("{}{on}{machine}", outcome.scenario),
+    }
+}
+
+/// A text that is nothing else in Markdown, nor in a table: a kernel may call itself whatever it likes.
+pub(crate) fn plain(text: &str) -> String {
+    let means = |c: char| r"\`*_|<[]~&".contains(c);
+    text.chars().flat_map(|c| means(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// A command's text, as the toolkit escapes it (`escapeData` in actions/toolkit, packages/core/src/command.ts).
@@ -81,7 +94,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::failure::Class;
+    use crate::failure::{Class, Failure};
+    use crate::recording::MachineId;
 
     #[test]
     fn what_a_kernel_says_ends_no_block_of_a_summary() {
@@ -95,6 +109,24 @@ mod tests {
         assert!(text.contains("\n`````diff\nit says\n````\n<b>x") && text.contains("x\n[...]\n`````\n"), "{text}");
         // GitHub takes a megabyte, of bytes.
         assert!(text.len() < 1 << 20, "{}", text.len());
+    }
+
+    #[test]
+    fn a_kernel_s_name_is_no_column_of_a_table() {
+        let machine = MachineId { kernel: "6.1|99|0|0|".into(), mdadm: "4.2".into(), accel: "tcg".into() };
+        let drift = Outcome {
+            verdict: Some(Verdict::Fail(Class::Drift)),
+            machine: Some(machine),
+            ..Outcome::none("scenarios", "mirror")
+        };
+        let panic = Outcome { verdict: Some(Verdict::Fail(Class::Kernel)), ..drift.clone() };
+        let boot =
+            Outcome::no_machine("--kernel debian:sid".into(), Verdict::Fail(Class::Boot), &Failure::infra("gone"));
+        let text = summary(&Results::new(Duration::ZERO, vec![drift, panic, boot]));
+        assert!(text.contains("\n| Linux 6.1\\|99\\|0\\|0\\|, mdadm 4.2, tcg | 0 | 0 | 2 |\n"), "{text}");
+        let at = |said: &str| text.find(said).unwrap_or_else(|| panic!("{said}: {text}"));
+        assert!(at("**kernel** `mirror` on Linux") < at("**drift** `mirror` on Linux"), "{text}");
+        at("**boot** `boot` on --kernel debian:sid\n");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{by_machine, first_line, whole, word};
+use super::{by_machine, first_line, name, whole, word};
 use crate::failure::{Class, Failure};
 use crate::outcome::{Outcome, Verdict};
 use crate::results::Results;
@@ -38,7 +38,7 @@ fn case(outcome: &Outcome) -> TestCase {
     if outcome.verdict != Some(Verdict::Pass) {
         status.set_type(word(outcome.verdict)).set_message(first_line(outcome)).set_description(whole(outcome));
     }
-    let mut case = TestCase::new(outcome.scenario.clone(), status);
+    let mut case = TestCase::new(name(outcome), status);
     case.set_classname(outcome.program.clone()).set_time(duration(outcome.seconds));
     if let Some((file, line)) = outcome.place.as_deref().and_then(super::file_and_line) {
         case.extra.insert("file".into(), file.into());

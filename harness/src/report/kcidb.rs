@@ -1,5 +1,6 @@
 //! KCIDB 5.3, as kcidb-io's schema has it: what a kernel's CI sends to its common database.
 
+use mdlab_vm::Digest;
 use serde_json::{Value, json};
 
 use super::{cut, first_line, time, whole};
@@ -26,19 +27,28 @@ pub(crate) fn kcidb(results: &Results, origin: &str) -> Value {
     // With several mdadms they do not stand side by side.
     releases.sort_unstable();
     releases.dedup();
-    let id = |release: &str| format!("{origin}:{}-{release}", results.began);
+    // Of two jobs that began in the same second each has its own.
+    let content = serde_json::to_vec(&results.outcomes).unwrap_or_default();
+    let digest = Digest::of(&content);
+    let id = |release: &str| format!("{origin}:{}-{}-{release}", results.began, &digest.short()[..8]);
     let comment = |release: &str| match release {
         NO_KERNEL => "no kernel: none that booted".to_owned(),
         _ => format!("Linux {release}"),
     };
-    let checkouts = releases
-        .iter()
-        .map(|release| json!({ "id": id(release), "origin": origin, "comment": comment(release), "valid": true }));
+    let checkouts = releases.iter().map(|release| {
+        known(
+            release,
+            "valid",
+            json!(true),
+            json!({ "id": id(release), "origin": origin, "comment": comment(release) }),
+        )
+    });
     let builds = releases.iter().map(|release| {
-        json!({
+        let build = json!({
             "id": id(release), "checkout_id": id(release), "origin": origin, "architecture": "x86_64",
-            "status": "PASS", "comment": comment(release),
-        })
+            "comment": comment(release),
+        });
+        known(release, "status", json!("PASS"), build)
     });
     let ran = results.outcomes.iter().enumerate();
     let tests = ran.map(|(number, outcome)| {
@@ -51,6 +61,14 @@ pub(crate) fn kcidb(results: &Results, origin: &str) -> Value {
         "builds": builds.collect::<Vec<_>>(),
         "tests": tests.map(|mut test| { test["start_time"] = json!(time(results.began)); test }).collect::<Vec<_>>(),
     })
+}
+
+/// Says something of a kernel, if there is one.
+fn known(release: &str, what: &str, value: Value, mut of: Value) -> Value {
+    if release != NO_KERNEL {
+        of[what] = value;
+    }
+    of
 }
 
 fn test(outcome: &Outcome, id: &str, build: &str, origin: &str) -> Value {
@@ -104,6 +122,7 @@ mod tests {
         let report = kcidb(&Results::new(Duration::ZERO, vec![outcome]), ORIGIN);
         assert_eq!(report["tests"][0]["build_id"], report["builds"][0]["id"]);
         assert_eq!(report["tests"][0]["status"], "ERROR");
+        assert!(report["builds"][0].get("status").is_none() && report["checkouts"][0].get("valid").is_none());
         assert_eq!(report["tests"][0]["log_excerpt"].as_str().unwrap().chars().count(), EXCERPT);
     }
 

@@ -1,6 +1,6 @@
 //! KTAP 1 (Documentation/dev-tools/ktap.rst of the kernel): a nested test for each machine.
 
-use super::{by_machine, first_line, whole};
+use super::{by_machine, first_line, name, whole};
 use crate::outcome::{Outcome, Verdict};
 use crate::results::Results;
 
@@ -13,7 +13,7 @@ pub(crate) fn ktap(results: &Results) -> String {
             if is_bad(outcome) {
                 text.extend(diagnostic(&whole(outcome)).lines().map(|line| format!("    #   {}\n", line.trim_end())));
             }
-            text.push_str(&format!("    {}\n", result(number + 1, &outcome.scenario, outcome)));
+            text.push_str(&format!("    {}\n", result(number + 1, &name(outcome), outcome)));
         }
         let bad = outcomes.iter().any(|outcome| is_bad(outcome));
         text.push_str(&format!("{} {} {}\n", if bad { "not ok" } else { "ok" }, number + 1, plain(machine)));

@@ -53,6 +53,8 @@ struct Run<'a> {
     scenario: usize,
     /// Likewise; nothing where no machine booted.
     machine: Option<usize>,
+    /// The machine as it was asked for.
+    options: &'a str,
     verdict: String,
     message: Option<&'a str>,
     place: Option<&'a str>,
@@ -90,6 +92,7 @@ pub(crate) fn page(results: &Results, all: bool) -> Result<String, Failure> {
         runs.push(Run {
             scenario: number(outcome),
             machine: machine(outcome),
+            options: &outcome.options,
             verdict: word(outcome.verdict),
             message: outcome.message.as_deref(),
             place: outcome.place.as_deref(),
@@ -167,15 +170,16 @@ fn newest(outcomes: &[Outcome], machines: &[MachineId]) -> Vec<usize> {
 
 /// The recordings of a run by the numbers of its guests, as far as they are there; and what is there and cannot be read.
 fn recordings(outcome: &Outcome) -> (BTreeMap<u32, Recording>, String) {
-    let (mut found, mut untold) = (BTreeMap::new(), String::new());
+    let (mut found, mut untold) = (BTreeMap::new(), Vec::new());
     for (number, folder) in (1..).zip(&outcome.evidence) {
+        let mut lacks = |why: &str| untold.push(format!("The story of guest {number} is not here: {why}."));
         match folder::recording(folder) {
             Ok(Some(recording)) => drop(found.insert(number, recording)),
-            Ok(None) => untold = format!("there is no recording in `{}`", folder.display()),
-            Err(failure) => untold = failure.message,
+            Ok(None) => lacks(&format!("there is no recording in `{}`", folder.display())),
+            Err(failure) => lacks(&failure.message),
         }
     }
-    (found, untold)
+    (found, untold.join(" "))
 }
 
 /// JSON, compressed and written in letters: the page unpacks it when it is looked at.

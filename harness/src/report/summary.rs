@@ -1,6 +1,9 @@
 //! The end of a run, for a tired person: how many, what failed first, where all of it is, and what to do next.
 
+use std::path::Path;
+
 use super::{first_line, verdicts, word};
+use crate::choice::Choice;
 use crate::failure::Class;
 use crate::outcome::{Difference, Outcome, Verdict};
 use crate::results::Results;
@@ -34,18 +37,35 @@ pub(crate) fn summary(results: &Results) -> String {
     text
 }
 
-/// The one command to run next; nothing where all is well.
-pub(crate) fn next(results: &Results) -> Option<String> {
+/// The one command to run next; nothing where all is well. The scenarios are in this folder, if not around the current one.
+pub(crate) fn next(results: &Results, scenarios: Option<&Path>) -> Option<String> {
+    let there = |option: &str| {
+        let folder = scenarios.map(|folder| shell_words::quote(&folder.to_string_lossy()).into_owned());
+        folder.map_or_else(String::new, |folder| format!(" {option} {folder}"))
+    };
     let failed = results.outcomes.iter().filter_map(|outcome| Some((outcome, outcome.verdict?.class()?)));
     let failed: Vec<(&Outcome, Class)> = failed.collect();
     let classes: Vec<Class> = failed.iter().map(|(_, class)| *class).collect();
     let worst = Class::worst(&classes)?;
     let (first, _) = failed.iter().find(|(_, class)| *class == worst)?;
     match worst {
-        Class::Drift if first.differences.iter().any(is_offered) => Some("cargo insta review".into()),
+        // What somebody's own mdadm does is not to be accepted for everybody's.
+        Class::Drift if first.options.contains("--mdadm file:") || first.options.contains("--mdadm 'file:") => {
+            let (kernel, own) = first.options.split_once(" --mdadm ")?;
+            let named = shell_words::split(kernel).ok()?.pop()?.parse().ok()?;
+            let base = Choice::new(Some(named), None, None, None).ok()?.tool;
+            let name = &first.scenario;
+            Some(format!("mdlab compare {name} {kernel} --mdadm {base} --mdadm {own}{}", there("--scenarios")))
+        }
+        Class::Drift if first.differences.iter().any(is_offered) => {
+            Some(format!("cargo insta review{}", there("--workspace-root")))
+        }
         _ if first.is_not_run() => None,
         _ if first.is_boot() => Some("mdlab doctor".into()),
-        _ => Some(format!("mdlab run {} {}", first.scenario, first.options).trim_end().to_owned()),
+        _ => {
+            let run = format!("mdlab run {} {}", first.scenario, first.options);
+            Some(run.trim_end().to_owned() + &there("--scenarios"))
+        }
     }
 }
 
@@ -89,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_next_command_is_about_what_counts_most() {
-        let next = |outcomes: &[Outcome]| next(&Results::new(Duration::ZERO, outcomes.to_vec()));
+        let beside = |outcomes: &[Outcome], folder| next(&Results::new(Duration::ZERO, outcomes.to_vec()), folder);
+        let next = |outcomes: &[Outcome]| beside(outcomes, None);
         assert_eq!(next(&[Outcome { verdict: Some(Verdict::Pass), ..Outcome::none("scenarios", "mirror") }]), None);
         let mut drift = failed(Class::Drift, "mirror");
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
@@ -100,7 +121,18 @@ mod tests {
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("mdlab run mirror --kernel debian:bookworm"));
         std::fs::write(folder.path().join("dmesg.snap.new"), "").unwrap();
         assert_eq!(next(&[drift.clone()]).as_deref(), Some("cargo insta review"));
+        let elsewhere = Some(Path::new("my raid"));
+        assert_eq!(
+            beside(std::slice::from_ref(&drift), elsewhere).as_deref(),
+            Some("cargo insta review --workspace-root 'my raid'")
+        );
+        let options = "--kernel debian:bookworm --mdadm file:/my/mdadm".to_owned();
+        let own = Outcome { options, ..drift.clone() };
+        let compare = "mdlab compare mirror --kernel debian:bookworm --mdadm debian:bookworm --mdadm file:/my/mdadm";
+        assert_eq!(next(&[own]).as_deref(), Some(compare));
         let panic = failed(Class::Kernel, "stop");
+        let run = "mdlab run stop --kernel debian:bookworm --scenarios 'my raid'";
+        assert_eq!(beside(std::slice::from_ref(&panic), elsewhere).as_deref(), Some(run));
         assert_eq!(next(&[drift.clone(), panic]).as_deref(), Some("mdlab run stop --kernel debian:bookworm"));
         let scenario = failed(Class::Boot, "boot");
         let boot = Outcome { program: String::new(), ..scenario.clone() };
@@ -126,6 +158,6 @@ mod tests {
         assert!(text.ends_with("\n       --- a dash\n       +++ a cross\n"), "{text}");
         let cut = Results::new(Duration::ZERO, vec![Outcome::not_run(&Failure::infra("SIGTERM came"))]);
         assert_eq!(summary(&cut), "1 infra in 0 s\ninfra  not run\n       SIGTERM came\n");
-        assert_eq!(next(&cut), None);
+        assert_eq!(next(&cut, None), None);
     }
 }

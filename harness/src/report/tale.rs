@@ -5,7 +5,8 @@ use mdlab_protocol::{Attribute, Event, Observation, What};
 use nix::errno::Errno;
 use serde::Serialize;
 
-use crate::channel::{call, of_process, standing, superblocks, uevents};
+use crate::channel::{call, of_process, standing, superblock_changes, superblocks, uevents};
+use crate::printable::printable;
 use crate::recording::{Command, Recording, Step};
 use crate::redaction::Redaction;
 
@@ -64,6 +65,8 @@ struct Standing {
     /// What changed, or all of it at first.
     state: String,
     arrays: Vec<Array>,
+    /// What became of superblocks, a line each: some are gone, and are not drawn.
+    said: String,
     superblocks: Vec<Block>,
 }
 
@@ -127,7 +130,8 @@ fn chapter(step: &Step, before: Option<&Observation>) -> Chapter {
         commands: step.commands.iter().map(order).collect(),
         events: step.events.iter().filter_map(record).collect(),
         after: step.after.as_ref().map(|after| Standing {
-            state: standing(after, before).trim_end().to_owned(),
+            state: shown(standing(after, before).trim_end()),
+            said: shown(&superblock_changes(after, before, &Redaction::none()).join("\n")),
             arrays: arrays(after),
             superblocks: blocks(after, before),
         }),
@@ -138,13 +142,13 @@ fn order(command: &Command) -> Order {
     let said = [command.output.stdout.as_slice(), &command.output.stderr].concat();
     let ending = command.ending();
     Order {
-        line: command.line(),
+        line: shown(&command.line()),
         failed: command.exit.is_some() && ending != "exit 0",
         ending,
         answer: command.answer.clone(),
         output: match command.output.cut {
-            0 => String::from_utf8_lossy(&said).into_owned(),
-            cut => format!("{}\n[{cut} more bytes]", String::from_utf8_lossy(&said).trim_end()),
+            0 => shown(&String::from_utf8_lossy(&said)),
+            cut => format!("{}\n[{cut} more bytes]", shown(&String::from_utf8_lossy(&said)).trim_end()),
         },
     }
 }
@@ -174,7 +178,12 @@ fn record(event: &Event) -> Option<Record> {
         }
         What::Lost(what) => (Lane::Kernel, format!("LOST: {what}"), String::new()),
     };
-    Some(Record { at: event.at, lane, text, more })
+    Some(Record { at: event.at, lane, text: shown(&text), more: shown(&more) })
+}
+
+/// What a guest says, spelled as it is wherever else it is shown.
+fn shown(text: &str) -> String {
+    printable(text).into_owned()
 }
 
 /// The attributes that the drawing shows.
@@ -210,7 +219,7 @@ fn arrays(after: &Observation) -> Vec<Array> {
 /// What an attribute said; where it could not be read, the name of the error, which is no state of a healthy member.
 fn read(attribute: &Attribute) -> String {
     let error = |error: &i32| format!("{:?}", Errno::from_raw(*error));
-    attribute.value.as_ref().map_or_else(error, |value| value.trim().to_owned())
+    attribute.value.as_ref().map_or_else(error, |value| shown(value.trim()))
 }
 
 fn blocks(after: &Observation, before: Option<&Observation>) -> Vec<Block> {

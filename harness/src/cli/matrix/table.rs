@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 
 use super::sheet::{Booted, Cell, Ended, Sheet};
-use crate::report::github::fence;
+use crate::report::github::{fence, plain};
 
 /// The mark of the first bad kernel of a row.
 const MARK: &str = " *";
@@ -31,10 +31,10 @@ pub(super) fn text(sheet: &Sheet) -> String {
 
 /// All there is to say, as Markdown.
 pub(super) fn markdown(sheet: &Sheet) -> String {
-    let mut text = format!("{}\n", aligned(&grid(sheet), presets::ASCII_MARKDOWN));
+    let mut text = format!("{}\n", aligned(&escaped(grid(sheet)), presets::ASCII_MARKDOWN));
     let details = details(sheet);
     if details.len() > 1 {
-        text.push_str(&format!("\n{}\n", aligned(&details, presets::ASCII_MARKDOWN)));
+        text.push_str(&format!("\n{}\n", aligned(&escaped(details), presets::ASCII_MARKDOWN)));
     }
     let lines = lines(sheet);
     if !lines.is_empty() {
@@ -44,11 +44,20 @@ pub(super) fn markdown(sheet: &Sheet) -> String {
     text
 }
 
+/// Rows whose names are nothing else in Markdown, whatever a kernel calls itself.
+fn escaped(mut rows: Rows) -> Rows {
+    let names = rows
+        .split_first_mut()
+        .into_iter()
+        .flat_map(|(head, rest)| head.iter_mut().chain(rest.iter_mut().filter_map(|row| row.first_mut())));
+    names.for_each(|name| *name = plain(name));
+    rows
+}
+
 /// A line of a list, and what follows it as it is.
 fn item(text: &str) -> String {
     let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
-    let escape = |c: char| ['\\', '<', '*', '_'].contains(&c).then_some('\\').into_iter().chain([c]);
-    let first: String = first.chars().flat_map(escape).collect();
+    let first = plain(first);
     match rest {
         "" => format!("- {first}\n"),
         _ => {

@@ -147,7 +147,7 @@ function failures() {
 /** What a message says before it comes to its evidence. */
 const shortened = (message) => message.split(/\n(?=  \w+: )/)[0].split("\n").slice(0, 4).join("\n");
 
-const machineName = (run) => (run.machine === null ? "no machine" : report.machines[run.machine].name);
+const machineName = (run) => (run.machine === null ? run.options || "no machine" : report.machines[run.machine].name);
 
 /** Kernels by tools: how many passed. */
 function grid() {
@@ -162,7 +162,10 @@ function grid() {
     const bad = runs.some((run) => kind(run.verdict) === "bad");
     return el(bad ? "td.some" : "td.all", {}, report.order.filter((verdict) => counts.has(verdict)).map((verdict) => `${counts.get(verdict)} ${verdict}`).join(", "));
   };
-  return el("div", {}, el("h2", {}, "Machines"), el("div.scroll", {}, el("table.grid", {},
+  // What never became a machine has no cell.
+  const never = report.runs.filter((run) => run.machine === null && run.options);
+  const others = never.map((run) => el("li", {}, `${run.options}: ${run.verdict}`));
+  return el("div", {}, el("h2", {}, "Machines"), others.length ? el("ul.never.mono", {}, others) : null, el("div.scroll", {}, el("table.grid", {},
     el("thead", {}, el("tr", {}, el("th", {}), linux.map((kernel) => el("th", { scope: "col" }, `Linux ${kernel}`)))),
     el("tbody", {}, tools.map((tool) => el("tr", {}, el("th", { scope: "row" }, `mdadm ${tool}`), linux.map((kernel) => cell(tool, kernel))))))));
 }

@@ -23,8 +23,9 @@ async function showStory(run) {
     others.length > 1 ? el("div.others", {}, others) : null,
     run.message ? el(`pre.message.${kind(run.verdict)}`, {}, run.message) : null,
   ].filter(Boolean);
-  const why = run.untold ? `Its story is not here: ${run.untold}.`
+  const why = run.untold ? run.untold
     : run.tale !== null || run.verdict === "skip" || run.machine === null ? null
+    : kind(run.verdict) === "bad" ? "It left no recording."
     : "The report holds the story of each failure, and of each scenario on the newest machine.";
   if (why) head.push(el("p.none", {}, why));
   const guests = run.tale === null ? [] : await unpack(run.tale);
@@ -177,6 +178,8 @@ function lanesOf(step, id, map) {
 function standingOf(after) {
   const parts = [];
   if (after.arrays.length) parts.push(el("div.pictures", {}, after.arrays.map(drawArray)));
+  // Also where none is left that could be drawn.
+  if (after.said) parts.push(el("pre.text.said", {}, after.said));
   if (after.superblocks.length) {
     const changed = after.superblocks.some((block) => block.fields.some((field) => field.before !== undefined));
     const details = el("details", {}, el("summary", {}, `Superblocks: ${after.superblocks.map((block) => block.device).join(", ")}${changed ? ", changed" : ""}`));
