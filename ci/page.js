@@ -71,6 +71,9 @@
   check(location.hash === "", "keys that are not heeded do nothing");
   document.getElementById("heeded").checked = true;
 
+  const never = report.runs.filter((run) => run.machine === null && run.options);
+  check(all("ul.never li").length === never.length, "what never became a machine is named");
+
   // By the keyboard, from scenario to scenario, and back.
   press("j");
   await rest();
@@ -278,6 +281,8 @@
     const blocksFolded = all("details").filter((details) => details.textContent.startsWith("Superblocks"));
     blocksFolded.forEach((details) => { details.open = true; });
     await rest();
+    const said = after.filter((standing) => standing.said);
+    check(all("pre.said").length === said.length, `${what}: what became of superblocks is said, also of those that are gone`);
     const blocks = after.flatMap((standing) => standing.superblocks);
     check(all("figure.block").length === blocks.length, `${what}: ${blocks.length} superblocks, got ${all("figure.block").length}`);
     check(all("b.changed").length === blocks.reduce((sum, block) => sum + block.changed.length, 0), `${what}: what changed is marked`);
