@@ -4,7 +4,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use mdlab_vm::Cache;
@@ -67,6 +67,8 @@ fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
         ("compare", &[&machine[..], &machine[2..]].concat(), "not all runs were made: SIGINT came"),
     ] {
         let mut command = workspace::mdlab(&[&[command, "resyncs", "--jobs", "1"], more].concat());
+        let evidence = tempfile::tempdir().unwrap();
+        command.env("MDLAB_EVIDENCE", evidence.path());
         let run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let qemu = until(|| qemu_of(run.id()));
         kill(Pid::from_raw(run.id().try_into().unwrap()), Signal::SIGINT).unwrap();
@@ -75,6 +77,8 @@ fn a_run_that_is_interrupted_says_so_and_leaves_nothing() {
         assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{said}");
         assert!(said.contains(expected), "{said}");
         until(|| is_gone(qemu).then_some(()));
+        let left = evidence.path().join("scratch").read_dir().into_iter().flatten().flatten();
+        assert_eq!(left.map(|entry| entry.path()).collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{said}");
     }
 }
 

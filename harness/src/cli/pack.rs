@@ -62,6 +62,7 @@ impl PackUp {
         let Some((ran, mut outcome)) = (Attempt { scenario: &scenario, environment: &environment }).run(&interrupts)?
         else {
             if let Some(interrupt) = interrupts.next() {
+                drop(folder);
                 interrupt.end("nothing was packed");
             }
             return Err(Failure::infra("nothing was packed: a signal came"));

@@ -110,6 +110,7 @@ impl Run {
         noted.extend(came.as_ref().or(ran.as_ref().err()).map(Outcome::not_run));
         let told = told.and_then(|()| tell(Results::new(began.elapsed(), noted.clone()), self.workspace.elsewhere()));
         if let Some(interrupt) = interrupt {
+            drop(runner);
             interrupt.end(NOT_ALL);
         }
         let failed = |outcome: Outcome| outcome.verdict.and_then(Verdict::class);
