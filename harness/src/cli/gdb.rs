@@ -29,8 +29,8 @@ use symbols::Symbols;
 
 /// Stops a scenario before one of its steps does anything, and attaches gdb to the kernel.
 ///
-/// gdb knows the kernel's functions, and with debug information its sources: those of a tree's `vmlinux`, or of Debian's debug
-/// package, for which `--symbols` asks. When gdb is left, the scenario goes on to its end.
+/// gdb knows the kernel's functions, and with debug information its sources: that of a tree's `vmlinux`, which `mdlab kernel build
+/// --variant debug` has, or of Debian's debug package, for which `--symbols` asks. When gdb is left, the scenario goes on to its end.
 ///
 /// Example: mdlab gdb members::fails_removes_and_adds --step fail -- -ex 'break raid1_error' -ex continue
 #[derive(Args)]
