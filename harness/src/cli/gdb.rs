@@ -62,7 +62,7 @@ const LONGEST: usize = 64 << 10;
 impl Gdb {
     pub(super) fn run(&self) -> Result<(), Failure> {
         match self.debug()? {
-            Some(interrupt) => interrupt.end("the scenario did not come to its end"),
+            Some(interrupt) => interrupt.end("gdb was not left"),
             None => Ok(()),
         }
     }

@@ -19,11 +19,12 @@ static SHOWN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// How long something takes before it is worth a word.
+/// How long something takes before it is worth a word, and before a terminal shows it.
 const PATIENCE: Duration = Duration::from_secs(10);
+const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How often a line says how far a job is, where there is no terminal.
 const LINES_APART: Duration = Duration::from_secs(30);
-const TERMINAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a bar says how long it has been.
 const TICK: Duration = Duration::from_millis(200);
